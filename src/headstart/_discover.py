@@ -1,0 +1,59 @@
+"""The file system is the register: `techniques/knn.py` holds one public class, `Knn`, and that is all it takes to join."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import PlanError
+
+
+def names(floor: str) -> list[str]:
+    """Names that can be loaded from a floor ("techniques", "backbones", ...), without importing any of them.
+
+    >>> "knn" in names("techniques")
+    True
+    """
+    spec = find_spec(f"headstart.{floor}")
+    if spec is None or not spec.submodule_search_locations:
+        raise PlanError(f"no floor {floor!r}", expected="a package of headstart")
+    files = (p for folder in spec.submodule_search_locations for p in Path(folder).glob("*.py"))
+    own = {p.stem for p in files if not p.stem.startswith("_")}
+    return sorted(own | {point.name for point in entry_points(group=f"headstart.{floor}")})
+
+
+@cache
+def load(floor: str, name: str) -> Any:
+    """The one public class (or function) that the file `floor/name.py`, or an entry point of that name, holds."""
+    for point in entry_points(group=f"headstart.{floor}"):
+        if point.name == name:
+            return point.load()
+    if name not in names(floor):
+        raise PlanError(f"no {floor[:-1]} {name!r}", expected=f"one of {', '.join(names(floor))}")
+    module = importlib.import_module(f"headstart.{floor}.{name}")
+    wanted = name.replace("_", "")
+    for attribute, value in vars(module).items():
+        is_own = (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
+        if is_own and attribute.replace("_", "").lower() == wanted:
+            return value
+    raise PlanError(f"headstart/{floor}/{name}.py holds no public {wanted!r}", expected="one class named as the file")
+
+
+def summary(floor: str, name: str) -> str:
+    """First line of the docstring of what `floor/name.py` holds, read without importing it."""
+    spec = find_spec(f"headstart.{floor}")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / f"{name}.py"
+        if path.exists():
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in tree.body:
+                named = isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name.replace("_", "").lower()
+                if named == name.replace("_", ""):
+                    return (ast.get_docstring(node) or "").partition("\n")[0]  # type: ignore[arg-type]
+    return "(from another package)"

@@ -1,0 +1,142 @@
+"""A backbone is an ordered list of stages; where it is cut decides the technique."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from headstart.activations.activations import Kind
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prepared rows: what the first stage reads. `mask` is (n, t) bool where rows are ragged, else None."""
+
+    values: Tensor
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the network: `module(x, mask) -> x`. `kind` is the kind of what comes out."""
+
+    name: str
+    module: nn.Module
+    kind: Kind
+
+
+class Plain(nn.Module):
+    """Lets a module that knows no mask stand in a stage list."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        out: Tensor = self.inner(x)
+        return out
+
+
+class Chain(nn.Module):
+    """Stages in order; composing all of them is the network."""
+
+    def __init__(self, stages: Iterable[Stage]) -> None:
+        super().__init__()
+        self.steps = nn.ModuleDict({s.name.replace(".", "_"): s.module for s in stages})
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        for step in self.steps.values():
+            x = step(x, mask)
+        return x
+
+
+class Backbone(ABC):
+    """One family of networks. A family writes `prepare` and `stages`; the rest is derived here.
+
+    Cuts are named after the stage below them: "input" (before the first stage), each stage's name, and the last stage
+    is always called "pooled" and gives one vector a row.
+    """
+
+    modalities: ClassVar[frozenset[str]]  # of {"image", "text", "table", "vector"}
+    input_kind: ClassVar[Kind]
+    pretrained: bool = True
+    packaged: ClassVar[tuple[str, ...]] = ()  # names that work with nothing to download
+
+    name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
+    licence: str = "unknown"
+
+    @abstractmethod
+    def prepare(self, rows: Sequence[Any]) -> Batch:
+        """Raw rows to tensors: deterministic, and part of the weights (size, mean and deviation, tokenizer)."""
+
+    @abstractmethod
+    def stages(self) -> list[Stage]:
+        """The network as a list, in eval mode, sharing one set of parameters between calls."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write weights and preprocessing so that `backbones.get(f"local-dir:{folder}")` reads them back. No pickle."""
+
+    @property
+    @abstractmethod
+    def preprocessing(self) -> dict[str, Any]:
+        """Everything that decides what `prepare` returns, as JSON; part of the fingerprint."""
+
+    def fresh(self) -> list[Stage]:
+        """The same stages untrained, weights drawn anew from torch's current seed."""
+        stages = copy.deepcopy(self.stages())
+        for stage in stages:
+            for module in stage.module.modules():
+                reset = getattr(module, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+        return stages
+
+    @cached_property
+    def cuts(self) -> tuple[str, ...]:
+        """Names of all places where the network can be cut, from the input to the top."""
+        return ("input", *(s.name for s in self.stages()))
+
+    def kind(self, cut: str) -> Kind:
+        """Kind of the activations at a cut."""
+        return self.input_kind if cut == "input" else next(s.kind for s in self.stages() if s.name == cut)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of weights, architecture and preprocessing: two backbones with one fingerprint give one answer."""
+        digest = hashlib.sha256(repr((type(self).__name__, sorted(self.preprocessing.items()))).encode())
+        for stage in self.stages():
+            digest.update(f"{stage.name} {stage.module!r}".encode())
+            for key, value in stage.module.state_dict().items():
+                digest.update(key.encode())
+                digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    @torch.inference_mode()
+    def prefix(self, batch: Batch, cuts: Iterable[str]) -> dict[str, Tensor]:
+        """The plain, exact route from a batch to the values at some cuts (the engine knows faster ones)."""
+        wanted, out, x = set(cuts), {}, batch.values
+        if "input" in wanted:
+            out["input"] = x
+        for stage in self.stages():
+            if len(out) == len(wanted):
+                break
+            x = stage.module(x, batch.mask)
+            if stage.name in wanted:
+                out[stage.name] = x
+        return out
+
+    def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module:
+        """A trainable copy of everything above a cut; called as `suffix(values, mask)`, returns (n, d) vectors."""
+        stages = self.fresh() if fresh else self.stages()
+        above = stages[self.cuts.index(cut) :]
+        return copy.deepcopy(Chain(above)).requires_grad_(True)

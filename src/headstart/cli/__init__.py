@@ -1,0 +1,1 @@
+"""The command line: one file, one command; heavy imports happen inside the command."""

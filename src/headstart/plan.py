@@ -1,0 +1,64 @@
+"""What a run was asked to do: one flat, saved object; one dial (`budget`), every other choice is derived and printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from headstart.errors import PlanError
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(text: str | float) -> float:
+    """A budget such as "90s", "10m", "1h30m" or 600 in seconds.
+
+    >>> seconds("1h30m"), seconds("10m"), seconds(45)
+    (5400.0, 600.0, 45.0)
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(text).lower())
+    total = sum(float(number) * UNITS[unit or "s"] for number, unit in parts)
+    if re.sub(r"[\d.\ssmh]", "", str(text).lower()) or total <= 0:
+        raise PlanError(f"budget {text!r}", expected="a time such as 90s, 10m or 1h30m", do="pass --budget 10m")
+    return total
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides a run; `runs/x/plan.toml` holds it, `--resume` reads it back.
+
+    >>> Plan(data="photos", budget=60.0).to_toml().splitlines()[0]
+    'data = "photos"'
+    """
+
+    data: str  # a folder, a file, or "sample:reviews"
+    target: str | None = None
+    inputs: tuple[str, ...] = ()  # columns to learn from; empty: found by looking
+    group: str | None = None
+    split: str | None = None  # a column that says train, valid or test
+    modality: str | None = None
+    out: str = "runs/latest"
+    budget: float = 600.0  # seconds of wall clock
+    backbones: tuple[str, ...] = ()  # empty: every packaged one that fits
+    techniques: tuple[str, ...] = ()  # empty: every one that fits the budget
+    precision: str = "auto"  # "auto" | "fp32" | "bf16" | "int8": how prefixes are computed, behind a quality gate
+    cache: str | None = None  # folder of the activation store; None: the user's cache folder
+    seed: int = 0
+
+    def to_toml(self) -> str:
+        """TOML with one line a field; unset fields are left out."""
+        known = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v not in (None, ())}
+        return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in known.items())
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read `plan.toml` back."""
+        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        unknown = set(raw) - {f.name for f in fields(cls)}
+        if unknown:
+            raise PlanError(f"unknown {sorted(unknown)} in {path}", expected=f"{[f.name for f in fields(cls)]}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})

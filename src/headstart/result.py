@@ -1,0 +1,86 @@
+"""What a run found: `result.json` (versioned, small, for programs) and `evidence.json` (what the report draws).
+
+result.json, version 1. Every number that stands for quality comes with a 95 % interval.
+
+    version      1
+    headstart    version of the library          created    ISO time          command   the exact line that repeats the run
+    plan         the Plan, as in plan.toml       seconds    wall clock        stages    {stage: seconds}
+    data         {modality, target_kind, rows, classes, counts: {train, valid, test}, notes: [str], skipped: [[name, why]]}
+    shortlist    [{backbone, score, scores: {knn, ridge, logme}, rows, seconds, chosen, why}]
+    trials       [{backbone, technique, cut, role, status, why, seconds, fit_seconds, valid: Score, test: Score | null}]
+                 role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
+    best         {backbone, technique, cut, role, params}
+    test         Score of what ships, through the served path
+    verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
+    findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]
+    environment  {python, torch, cpu, threads, device}
+
+Score: {metric, value, low, high, rows}.
+
+evidence.json, version 1 (keys that do not apply are absent):
+
+    confusion    {classes, counts: [[int]]}                  label: rows are true classes
+    scatter      {true: [..], predicted: [..]}               number
+    calibration  {bins: [{confidence, accuracy, rows}], ece, ece_before, temperature}
+    curve        {words, points: [{labels, role, value, low, high}]}   test metric against number of labels
+    mistakes     [{row, true, predicted, confidence, text, picture, neighbours: [{row, label, similarity, text, picture}]}]
+    map          {x, y, label, split, wrong, name}           two-dimensional view of the activations; parallel lists
+
+`picture` is a data: URI (JPEG thumbnail) or null; `text` is the raw text, cut at 600 characters, or null: escape it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from headstart.errors import ModelError
+
+VERSION = 1
+
+
+@dataclass
+class Result:
+    """What a run found; the fields are those of `result.json`, described at the top of this file."""
+
+    command: str = ""
+    headstart: str = ""
+    created: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    shortlist: list[dict[str, Any]] = field(default_factory=list)
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Any] = field(default_factory=dict)
+    test: dict[str, Any] = field(default_factory=dict)
+    verdict: dict[str, Any] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    version: int = VERSION
+
+    def save(self, folder: Path) -> None:
+        """Write `result.json` whole or not at all."""
+        write_json(folder / "result.json", asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `result.json` of a run folder."""
+        path = folder / "result.json"
+        if not path.exists():
+            raise ModelError(f"no result.json in {folder}", expected="the folder of a finished run", do="check the path, or finish it with --resume")  # fmt: skip
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw.get("version", 0) > VERSION:
+            raise ModelError(f"{path} is of version {raw['version']}", expected=f"at most {VERSION}", do="update headstart")  # fmt: skip
+        return cls(**raw)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON under a temporary name, then rename: a reader sees the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+    os.replace(temporary, path)

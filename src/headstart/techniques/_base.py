@@ -1,0 +1,101 @@
+"""The contract of a technique: one file, one class, one way to learn a task from activations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def target_kind(y: np.ndarray) -> str:
+    """What a target array asks for: "label" (n,) integers, "labels" (n, L) of 0/1, "number" (n,) floats.
+
+    >>> target_kind(np.array([0, 1])), target_kind(np.array([0.5, 1.0])), target_kind(np.eye(2, dtype=int))
+    ('label', 'number', 'labels')
+    """
+    if y.ndim == 2:
+        return "labels"
+    return "number" if np.issubdtype(y.dtype, np.floating) else "label"
+
+
+@dataclass
+class State:
+    """A fitted technique without pickle: named arrays (safetensors) and plain values (JSON)."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Technique(BaseEstimator, ABC):  # type: ignore[misc]
+    """Learns a task from the activations at one cut.
+
+    Settings are the keywords of `__init__`, nowhere else. `fit` sees training rows only; whatever is fitted (a scaler,
+    an early-stopping hold-out) is fitted inside. Class weights are balanced by default where classes are unbalanced.
+    """
+
+    cut: ClassVar[str] = "pooled"
+    accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
+    learns: ClassVar[frozenset[str]] = frozenset({"label"})
+    cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
+
+    def where(self, cuts: Sequence[str]) -> str:
+        """The cut this technique reads on a backbone with these cuts (from "input" to "pooled")."""
+        return self.cut
+
+    @abstractmethod
+    def fit(
+        self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None
+    ) -> Self:
+        """Learn from training rows; `y` as `target_kind` describes, classes coded 0..C-1."""
+
+    @abstractmethod
+    def predict_proba(self, X: Activations) -> np.ndarray:
+        """(n, C) probabilities: rows sum to one for "label", columns are independent for "labels"; (n, 1) for a number."""
+
+    def predict(self, X: Activations) -> np.ndarray:
+        """Class codes (n,), a 0/1 matrix (n, L), or numbers (n,)."""
+        scores = self.predict_proba(X)
+        if self.target_kind_ == "number":
+            return scores[:, 0]
+        return scores.argmax(1) if self.target_kind_ == "label" else (scores >= 0.5).astype(np.int64)
+
+    def _check(self, y: np.ndarray) -> str:
+        """Remember and return the kind of target; every `fit` begins here."""
+        self.target_kind_: str = target_kind(y)
+        if self.target_kind_ not in self.learns:
+            raise NotApplicable(f"{type(self).__name__} learns {sorted(self.learns)}, not a {self.target_kind_}")
+        if self.target_kind_ == "label":
+            self.n_outputs_ = int(y.max()) + 1
+        else:
+            self.n_outputs_ = y.shape[1] if y.ndim == 2 else 1
+        return self.target_kind_
+
+    def state(self) -> State:
+        """The fitted technique as arrays and JSON values: attributes that end in an underscore; modules by parameter."""
+        state = State()
+        for key, value in vars(self).items():
+            if not key.endswith("_") or key.startswith("_"):
+                continue
+            if isinstance(value, np.ndarray):
+                state.arrays[key] = value
+            elif hasattr(value, "state_dict"):
+                state.arrays |= {f"{key}.{k}": v.detach().cpu().numpy() for k, v in value.state_dict().items()}
+            else:
+                state.values[key] = value
+        return state
+
+    def restore(self, state: State, suffix: Callable[[], nn.Module] | None = None) -> Self:
+        """Undo `state`. `suffix` builds the network above the cut; techniques that train it override this."""
+        for key, value in (state.values | state.arrays).items():
+            setattr(self, key, value)
+        return self

@@ -19,7 +19,7 @@ _HOMES = {
     "TransferClassifier": "estimators",
     "TransferRegressor": "estimators",
 }
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604  (all are strings)
 
 if TYPE_CHECKING:
     from headstart.estimators import TransferClassifier as TransferClassifier

@@ -1,4 +1,4 @@
-"""The file system is the register: `techniques/knn.py` holds one public class, `Knn`, and that is all it takes to join."""
+"""The file system is the register: `techniques/knn.py` holds one public class, `Knn`, and that is all it takes."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class DataError(HeadstartError, ValueError):
     """The rows, the target or the split cannot be used as they are."""
 
 
-class BrokenRow(DataError):
+class BrokenRow(DataError):  # noqa: N818  (it names the row, readers catch it)
     """One row cannot be decoded; readers list and skip it."""
 
 

@@ -1,4 +1,4 @@
-"""What a run was asked to do: one flat, saved object; one dial (`budget`), every other choice is derived and printed."""
+"""What a run was asked to do: flat, saved; one dial (`budget`), every other choice is derived from it and printed."""
 
 from __future__ import annotations
 
@@ -61,4 +61,5 @@ class Plan:
         unknown = set(raw) - {f.name for f in fields(cls)}
         if unknown:
             raise PlanError(f"unknown {sorted(unknown)} in {path}", expected=f"{[f.name for f in fields(cls)]}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+        known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+        return cls(**known)

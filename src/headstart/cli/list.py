@@ -1,0 +1,154 @@
+"""`headstart list`: what there is, what it needs, what is installed; read from the files, nothing heavy is imported."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headstart import _discover
+
+Row = dict[str, Any]
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    techniques = "techniques"
+    backbones = "backbones"
+    data = "data"
+    scores = "scores"
+    checks = "checks"
+    samples = "samples"
+
+
+def list(
+    what: Annotated[What, typer.Argument(help="What to list; data and samples are the same.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object an entry.")] = False,
+) -> None:
+    """Show the techniques, backbones, data sets, scores or checks that there are."""
+    rows = ROWS[what]()
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = [*dict.fromkeys(key for row in rows for key in row)]
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    for row in rows:
+        table.add_row(*(_words(row.get(column)) for column in columns))
+    Console().print(table)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _techniques() -> Sequence[Row]:
+    return [
+        {
+            "name": name,
+            "reads": _strings(facts.get("accepts")) or ("vector",),
+            "learns": _strings(facts.get("learns")) or ("label",),
+            "needs": needs,
+            "installed": _installed(needs),
+            "what it does": _discover.summary("techniques", name),
+        }
+        for name, facts, needs in _files("techniques")
+    ]
+
+
+def _backbones() -> Sequence[Row]:
+    return [
+        {
+            "name": name,
+            "packaged": _strings(facts.get("packaged")),
+            "reads": _strings(facts.get("modalities")),
+            "needs": needs,
+            "installed": _installed(needs),
+            "what it is": _discover.summary("backbones", name),
+        }
+        for name, facts, needs in _files("backbones")
+    ]
+
+
+def _samples() -> Sequence[Row]:
+    from headstart.data import samples
+
+    return [{"name": name, **samples.describe(name)} for name in samples.names()]
+
+
+def _plain(floor: str) -> Callable[[], Sequence[Row]]:
+    def rows() -> Sequence[Row]:
+        known = ((name, needs, _discover.summary(floor, name)) for name, _, needs in _files(floor))
+        return [
+            {"name": name, "needs": needs, "installed": _installed(needs), "what it says": words}
+            for name, needs, words in known
+            if not words.startswith("(")
+        ]
+
+    return rows
+
+
+def _files(floor: str) -> Iterator[tuple[str, dict[str, ast.expr], tuple[str, ...]]]:
+    """Name, class-level assignments and third-party imports of every file of a floor."""
+    spec = find_spec(f"headstart.{floor}")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    for name in _discover.names(floor):
+        path = next((p for folder in folders if (p := Path(folder) / f"{name}.py").exists()), None)
+        if path is None:  # from another package: its own --help tells more
+            yield name, {}, ()
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        facts: dict[str, ast.expr] = {}
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", ""):
+                for line in node.body:
+                    if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
+                        facts[line.target.id] = line.value
+                    elif isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+                        facts[line.targets[0].id] = line.value
+        yield name, facts, _imports(tree)
+
+
+def _imports(tree: ast.Module) -> tuple[str, ...]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return tuple(sorted(found - {*sys.stdlib_module_names, "headstart", "numpy"}))
+
+
+def _installed(needs: tuple[str, ...]) -> bool:
+    return all(find_spec(name) for name in needs)
+
+
+def _strings(value: ast.expr | None) -> tuple[str, ...]:
+    """The string constants of an expression such as `frozenset({"label", "number"})`, in order."""
+    constants = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant)) if value is not None else ()
+    return tuple(c for c in constants if isinstance(c, str))
+
+
+ROWS: dict[What, Callable[[], Sequence[Row]]] = {
+    What.techniques: _techniques,
+    What.backbones: _backbones,
+    What.data: _samples,
+    What.samples: _samples,
+    What.scores: _plain("selection"),
+    What.checks: _plain("audit"),
+}

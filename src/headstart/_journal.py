@@ -1,0 +1,76 @@
+"""What a run has finished so far, on disk, so that `--resume` goes on after Ctrl-C, a crash or a power cut."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from headstart.errors import PlanError
+from headstart.model import save_state
+from headstart.plan import Plan
+from headstart.result import write_json
+from headstart.selection.race import Contender, Trial
+
+
+class Journal:
+    """The folder `<out>/state`: seconds spent and one folder a finished trial; removed when the run is complete."""
+
+    def __init__(self, plan: Plan, *, resume: bool) -> None:
+        self.out = Path(plan.out)
+        self.folder = self.out / "state"
+        begun = self.out / "plan.toml"
+        if begun.exists() and not resume:
+            raise PlanError(f"{self.out} already holds a run", expected="a new folder", do="name another --out, or go on with --resume")  # fmt: skip
+        if resume and begun.exists() and replace(Plan.from_toml(begun), budget=plan.budget) != plan:
+            raise PlanError(f"{begun} describes another run", expected="the options it was begun with", do=f"headstart run --resume --out {self.out}, with no other option")  # fmt: skip
+        self.folder.mkdir(parents=True, exist_ok=True)
+        begun.write_text(plan.to_toml(), encoding="utf-8")
+        self._spent = self.folder / "spent.json"
+
+    @property
+    def spent(self) -> float:
+        """Seconds that earlier sessions of this run used."""
+        return float(json.loads(self._spent.read_text())["seconds"]) if self._spent.exists() else 0.0
+
+    def spend(self, seconds: float) -> None:
+        """Remember the clock."""
+        write_json(self._spent, {"seconds": seconds})
+
+    def finished(self, contender: Contender, data_key: str) -> Trial | None:
+        """The trial of this contender on this very data, if an earlier session finished it; else None."""
+        folder = self._trial(contender, data_key)
+        if not (folder / "trial.json").exists():
+            return None
+        raw: dict[str, Any] = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
+        scores = load_file(folder / "scores.safetensors") if (folder / "scores.safetensors").exists() else {}
+        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid")
+        return Trial(contender, scores=scores, **{k: raw[k] for k in known})
+
+    def keep(self, trial: Trial, data_key: str) -> None:
+        """Write a finished trial; `trial.json` last, so that half a trial does not count."""
+        folder = self._trial(trial.contender, data_key)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if trial.fitted is not None:
+            save_state(trial.fitted.state(), folder / "technique")
+            save_file({k: np.ascontiguousarray(v) for k, v in trial.scores.items()}, folder / "scores.safetensors")
+        write_json(folder / "trial.json", trial.to_json())
+
+    def state_of(self, trial: Trial, data_key: str) -> Path:
+        """Where the fitted technique of a kept trial lies."""
+        return self._trial(trial.contender, data_key) / "technique"
+
+    def close(self) -> None:
+        """The run is complete: what it needed to go on is of no more use."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _trial(self, contender: Contender, data_key: str) -> Path:
+        name = f"{contender.backbone}|{contender.technique}|{contender.role}|{data_key}"
+        return self.folder / "trials" / f"{contender.technique}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"

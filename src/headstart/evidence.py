@@ -1,0 +1,167 @@
+"""What the report draws: confusion, calibration, worst mistakes with neighbours, a map. Written as `evidence.json`."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+
+from headstart.activations.activations import Activations
+from headstart.data.dataset import Dataset
+from headstart.data.images import decode
+from headstart.errors import HeadstartError
+from headstart.model import Model
+from headstart.selection import calibration
+
+MISTAKES = 12
+NEIGHBOURS = 3
+TEXT = 600  # characters of a text that are shown
+PICTURE = 160  # pixels of a thumbnail's longer side
+MAP = 1500  # points: t-SNE of more takes longer than the run's tail allows
+PERPLEXITY = 30.0
+
+
+def gather(data: Dataset, pooled: Activations, model: Model, scores: np.ndarray, curve: dict[str, Any]) -> dict[str, Any]:
+    """Everything that report.html draws, from the pooled activations of all rows and the scores of the test rows."""
+    assert data.target is not None
+    test = data.rows_of("test")
+    y = data.target[test]
+    vectors = _unit(pooled)
+    evidence: dict[str, Any] = {"version": 1, "curve": curve} if curve else {"version": 1}
+    if data.target_kind == "label":
+        counts = np.zeros((len(data.classes),) * 2, dtype=int)
+        np.add.at(counts, (y, scores.argmax(1)), 1)
+        evidence["confusion"] = {"classes": list(data.classes), "counts": counts.tolist()}
+    if data.target_kind == "number":
+        evidence["scatter"] = {"true": y.tolist(), "predicted": scores[:, 0].tolist()}
+    else:
+        evidence["calibration"] = _calibration(scores, y, model.card.temperature)
+    evidence["mistakes"] = _mistakes(data, vectors, scores)
+    if vectors is not None:
+        evidence["map"] = _map(data, vectors, _loss(scores, y, str(data.target_kind)) >= 0.5)
+    return evidence
+
+
+def _unit(pooled: Activations) -> np.ndarray | None:
+    """Rows of length one, so that a product is a cosine; None where rows are no vectors."""
+    if pooled.kind not in ("vector", "frame"):
+        return None
+    values = np.nan_to_num(np.asarray(pooled, dtype=np.float32))
+    if pooled.kind == "frame":  # raw columns differ in unit
+        values = (values - values.mean(0)) / (values.std(0) + 1e-9)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
+
+
+def _calibration(scores: np.ndarray, y: np.ndarray, temperature: float) -> dict[str, Any]:
+    raw = calibration.apply(scores, 1.0 / temperature)
+    return {
+        "bins": calibration.bins(scores, y),
+        "ece": calibration.ece(scores, y),
+        "ece_before": calibration.ece(raw, y),
+        "temperature": temperature,
+    }
+
+
+def _loss(scores: np.ndarray, y: np.ndarray, kind: str) -> np.ndarray:
+    """How wrong each row is: 0 right, 1 surely wrong; for numbers the error over twice the spread of the target."""
+    if kind == "label":
+        wrong = scores.argmax(1) != y
+        return np.asarray(np.where(wrong, scores.max(1), 0.0))
+    if kind == "labels":
+        return np.asarray(np.abs(scores - y).max(1))
+    return np.asarray(np.abs(scores[:, 0] - y) / (2 * y.std() + 1e-12))
+
+
+def _mistakes(data: Dataset, vectors: np.ndarray | None, scores: np.ndarray) -> list[dict[str, Any]]:
+    assert data.target is not None
+    kind, test, train = str(data.target_kind), data.rows_of("test"), data.rows_of("train")
+    loss = _loss(scores, data.target[test], kind)
+    worst = [i for i in np.argsort(-loss, kind="stable")[:MISTAKES] if loss[i] > 0]
+    shown = []
+    for i in worst:
+        row = int(test[i])
+        near = []
+        if vectors is not None:
+            cosine = vectors[train] @ vectors[row]
+            near = [
+                {"label": _say(data, int(train[j])), "similarity": float(cosine[j]), **_show(data, int(train[j]))}
+                for j in np.argsort(-cosine)[:NEIGHBOURS]
+            ]
+        confidence = float(scores[i].max()) if kind != "number" else None
+        predicted = _name(data, scores[i])
+        shown.append({"true": _say(data, row), "predicted": predicted, "confidence": confidence, **_show(data, row), "neighbours": near})  # fmt: skip
+    return shown
+
+
+def _say(data: Dataset, row: int) -> str:
+    """The target of a row in words."""
+    assert data.target is not None
+    value = data.target[row]
+    if data.target_kind == "label":
+        return data.classes[int(value)]
+    if data.target_kind == "labels":
+        return ", ".join(c for c, v in zip(data.classes, value, strict=True) if v) or "(none)"
+    return f"{value:.4g}"
+
+
+def _name(data: Dataset, scores: np.ndarray) -> str:
+    """A row of scores in words."""
+    if data.target_kind == "label":
+        return data.classes[int(scores.argmax())]
+    if data.target_kind == "labels":
+        return ", ".join(c for c, s in zip(data.classes, scores, strict=True) if s >= 0.5) or "(none)"
+    return f"{scores[0]:.4g}"
+
+
+def _show(data: Dataset, row: int) -> dict[str, Any]:
+    """A row as a person sees it: its name, its text or a thumbnail."""
+    value = data.rows[row]
+    name = str(data.names[row]) if data.names is not None else str(row)
+    text = picture = None
+    if data.modality == "text":
+        text = value[:TEXT]
+    elif data.modality == "table":
+        text = "; ".join(f"{k}: {v}" for k, v in value.items() if v is not None)[:TEXT]
+    elif data.modality == "image":
+        picture = _thumbnail(value)
+    return {"row": name, "text": text, "picture": picture}
+
+
+def _thumbnail(value: Any) -> str | None:
+    try:
+        image = decode(value, at_least=PICTURE)
+    except HeadstartError:
+        return None
+    image.thumbnail((PICTURE, PICTURE))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _map(data: Dataset, vectors: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
+    """Two dimensions in which near rows stay near (t-SNE, van der Maaten and Hinton 2008); all test rows come first."""
+    from sklearn.manifold import TSNE
+
+    assert data.split is not None
+    test, rest = data.rows_of("test"), np.flatnonzero(data.split != "test")
+    order = np.argsort(data.ids, kind="stable")
+    test_first = np.concatenate([order[np.isin(order, test)], order[np.isin(order, rest)]])
+    rows = np.sort(test_first[:MAP])
+    points = vectors[rows]
+    if len(rows) > 3 * PERPLEXITY:
+        xy = TSNE(perplexity=PERPLEXITY, init="pca", random_state=0, max_iter=500).fit_transform(points)
+    else:
+        centred = points - points.mean(0)
+        xy = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    is_wrong = np.zeros(len(data), dtype=bool)
+    is_wrong[test] = wrong
+    return {
+        "x": np.round(xy[:, 0], 3).tolist(),
+        "y": np.round(xy[:, 1], 3).tolist() if xy.shape[1] > 1 else [0.0] * len(rows),
+        "label": [_say(data, int(r)) for r in rows],
+        "split": data.split[rows].tolist(),
+        "wrong": is_wrong[rows].tolist(),
+        "name": [str(data.names[r]) if data.names is not None else str(r) for r in rows],
+    }

@@ -1,0 +1,172 @@
+"""A trained model as a folder: safetensors and JSON, no pickle; load, predict, and nothing touches the network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from headstart import _discover, backbones
+from headstart.activations.activations import Activations
+from headstart.activations.store import ActivationStore
+from headstart.backbones._base import Backbone
+from headstart.data.dataset import Dataset
+from headstart.errors import ModelError
+from headstart.result import write_json
+from headstart.selection.calibration import apply
+from headstart.techniques._base import State, Technique
+
+VERSION = 1
+BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model knows about itself; `model.json` holds it."""
+
+    backbone: str  # the name it was trained with
+    technique: str
+    cut: str
+    params: dict[str, Any]
+    target_kind: str
+    classes: tuple[str, ...]
+    modality: str
+    inputs: tuple[str, ...] = ()  # columns that a table or CSV must have
+    target: str | None = None
+    temperature: float = 1.0
+    precision: str = "fp32"
+    headstart: str = ""
+    version: int = VERSION
+
+
+@dataclass(eq=False)
+class Model:
+    """A backbone, a cut and a fitted technique: all that is needed to answer for new rows.
+
+    Use `headstart.load(folder)` to get one back; `predict` takes a list of texts, image paths, PIL images, arrays,
+    a DataFrame, or anything else that the model was trained on.
+    """
+
+    card: Card
+    backbone: Backbone
+    technique: Technique
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
+        """What the technique reads for these rows; computed live, or through a store where one is given."""
+        store = store or ActivationStore.live()
+        return store.get(self.backbone, data, {self.card.cut}, precision=self.card.precision)[self.card.cut]
+
+    def scores(self, data: Dataset, store: ActivationStore | None = None) -> np.ndarray:
+        """(n, C) calibrated probabilities, or (n, 1) numbers, for the rows of a data set."""
+        raw = self.technique.predict_proba(self.activations(data, store))
+        return apply(raw, self.card.temperature) if self.card.target_kind != "number" else raw
+
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        """(n, C) calibrated probabilities, columns as in `classes`; a ModelError for a model of a number."""
+        if self.card.target_kind == "number":
+            raise ModelError("this model predicts a number", expected="a model of classes", do="use predict")
+        return np.concatenate([scores for _, scores in self.stream(rows)])
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Class names (n,), numbers (n,), or for several labels a row an object array of tuples of names."""
+        scores = np.concatenate([scores for _, scores in self.stream(rows)])
+        return self.decide(scores)
+
+    def decide(self, scores: np.ndarray) -> np.ndarray:
+        """Names or numbers for scores."""
+        if self.card.target_kind == "number":
+            return scores[:, 0]
+        names = np.array(self.card.classes, dtype=object)
+        if self.card.target_kind == "label":
+            return names[scores.argmax(1)]
+        out = np.empty(len(scores), dtype=object)
+        out[:] = [tuple(names[row >= 0.5]) for row in scores]
+        return out
+
+    def stream(self, rows: Any) -> Iterator[tuple[Dataset, np.ndarray]]:
+        """Scores in blocks of rows, in the order of the input, with flat memory."""
+        from headstart.data.read import read_rows
+
+        data = read_rows(rows, modality=self.card.modality, inputs=self.card.inputs)
+        for start in range(0, len(data), BATCH):
+            block = data.take(np.arange(start, min(start + BATCH, len(data))))
+            yield block, self.scores(block)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder under a temporary name, then move it in place; checksums are written last."""
+        temporary = folder.with_name(f".{folder.name}.writing")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        self.backbone.save(temporary / "backbone")
+        save_state(self.technique.state(), temporary / "technique")
+        sums = {str(p.relative_to(temporary)): _sha256(p) for p in sorted(temporary.rglob("*")) if p.is_file()}
+        write_json(temporary / "model.json", {**asdict(self.card), "sha256": sums})
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model folder; every file is checked against its SHA-256 first, and nothing is unpickled."""
+        path = folder / "model.json"
+        if not path.exists():
+            raise ModelError(f"no model.json in {folder}", expected="a model folder", do="pass the folder of a finished run")  # fmt: skip
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            sums = raw.pop("sha256")
+            version = raw["version"]
+        except (ValueError, KeyError) as error:
+            raise ModelError(f"{path} is damaged ({error})", expected="JSON as headstart wrote it", do="copy the folder again") from error  # fmt: skip
+        if version > VERSION:
+            raise ModelError(f"{path} is of version {version}", expected=f"at most {VERSION}", do="update headstart")
+        for name, expected in sums.items():
+            file = folder / name
+            seen = _sha256(file) if file.exists() else "missing"
+            if seen != expected:
+                raise ModelError(
+                    f"{file} was altered (SHA-256 {seen[:12]})", expected=f"{expected[:12]}", do="copy it again or re-train"
+                )
+        card = Card(**{**raw, "classes": tuple(raw["classes"]), "inputs": tuple(raw["inputs"])})
+        backbone = backbones.get(f"local-dir:{folder / 'backbone'}")
+        technique = _discover.load("techniques", card.technique)(**card.params)
+        technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
+        return cls(card, backbone, technique)
+
+
+def load(path: str | Path) -> Model:
+    """The model of a run folder (`runs/scans`) or of a model folder (`runs/scans/model`)."""
+    folder = Path(path)
+    return Model.load(folder / "model" if (folder / "model" / "model.json").exists() else folder)
+
+
+def save_state(state: State, stem: Path) -> None:
+    """A technique's state as `<stem>.safetensors` and `<stem>.json`."""
+    from safetensors.numpy import save_file
+
+    save_file({k: np.ascontiguousarray(v) for k, v in state.arrays.items()}, stem.with_suffix(".safetensors"))
+    shapes = {k: list(v.shape) for k, v in state.arrays.items() if v.ndim == 0}
+    write_json(stem.with_suffix(".json"), {"values": state.values, "scalars": sorted(shapes)})
+
+
+def load_state(stem: Path) -> State:
+    """Undo `save_state`."""
+    from safetensors.numpy import load_file
+
+    raw = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    return State(load_file(stem.with_suffix(".safetensors")), raw["values"])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def classes_of(card: Card) -> Sequence[str]:
+    """Names of the columns of `predict_proba`."""
+    return card.classes

@@ -1,0 +1,347 @@
+"""The main job, one natural pass: read, choose, race, test once, say the verdict, save."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import headstart
+from headstart import _discover, backbones
+from headstart._compute import device, threads
+from headstart._journal import Journal
+from headstart._listen import Listener
+from headstart.activations.activations import Activations
+from headstart.activations.store import ActivationStore
+from headstart.audit.leakage import leakage
+from headstart.audit.sample_size import sample_size
+from headstart.audit.transfer import Arm, transfer
+from headstart.backbones._base import Backbone
+from headstart.data.dataset import SPLITS, Dataset
+from headstart.data.duplicates import separate
+from headstart.data.read import read
+from headstart.errors import PlanError
+from headstart.evidence import gather
+from headstart.model import Card, Model, load_state
+from headstart.plan import Plan, seconds
+from headstart.result import Result, write_json
+from headstart.selection.calibration import temperature
+from headstart.selection.metrics import Metric, interval, metric_for
+from headstart.selection.race import Clock, Contender, Field, Trial, best, contenders, race
+from headstart.selection.shortlist import rank
+
+SAMPLE = 600  # training rows that the shortlist looks at
+TAIL = 0.12  # share of the budget kept for the test, the report and the model folder
+FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
+FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
+CLASSICAL = {"text": ("tfidf",), "image": ("linear_probe",), "table": ("boosting", "linear_probe"), "vector": ("boosting", "linear_probe")}  # fmt: skip
+
+
+def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | None = None, **options: Any) -> Result:
+    """Read a folder or file, try what pre-training offers, and save a model, a report and an honest verdict.
+
+    Use it for 50 to 50,000 labelled images, texts or table rows. `options` are the fields of `Plan`; `budget` also
+    takes "10m". Writes `plan.toml`, `result.json`, `evidence.json`, `model/` and `report.html` under `out`. With
+    `resume`, a run that was stopped goes on where it was. Raises DataError for rows or targets that cannot be used,
+    PlanError for options that do not fit.
+    """
+    if not isinstance(data, Plan):
+        budget = seconds(options.pop("budget", Plan.budget))
+        data = Plan(data=str(data), budget=budget, **options)
+    with threadpool_limits(threads()):
+        job = _Job(data, listener or Listener(), resume=resume)
+        try:
+            return job.go()
+        finally:
+            job.stop()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the race and the report stand on: rows, the chosen backbone, its pooled activations, the metric."""
+
+    data: Dataset
+    backbone: Backbone | None
+    pooled: Activations
+    metric: Metric
+    moved: dict[str, Any]
+
+
+class _Job:
+    """One run: the plan, its clock, its store, its journal, and a method a stage."""
+
+    def __init__(self, plan: Plan, listener: Listener, *, resume: bool) -> None:
+        self.plan, self.listener, self.out = plan, listener, Path(plan.out)
+        self.journal = Journal(plan, resume=resume)
+        self.clock = Clock(plan.budget, self.journal.spent)
+        self.store = ActivationStore(Path(plan.cache) if plan.cache else None)
+        self.stages: dict[str, float] = {}
+
+    def go(self) -> Result:
+        """All stages in order."""
+        with self._stage("read the data"):
+            data = self._read()
+        with self._stage("choose the pre-trained model"):
+            backbone, shortlist, rate = self._choose(data)
+        with self._stage("read features", len(data) / rate if rate else None):
+            seen = self._features(self._afford(data, rate), backbone)
+        with self._stage("race", self.clock.left(keep=TAIL)):
+            trials = self._race(seen)
+        with self._stage("test"):
+            winner, model, scores, result = self._finish(seen, trials, shortlist)
+        with self._stage("report"):
+            evidence = gather(seen.data, seen.pooled, model, scores, self._curve(seen, trials))
+            write_json(self.out / "evidence.json", evidence)
+        result.stages = {k: round(v, 2) for k, v in self.stages.items()}
+        result.seconds = round(self.clock.elapsed(), 2)
+        result.save(self.out)
+        self._report(result)
+        self.journal.close()
+        return result
+
+    def stop(self) -> None:
+        """Remember the seconds spent, if there is anything left to resume."""
+        if self.journal.folder.exists():
+            self.journal.spend(self.clock.elapsed())
+        self.listener.close()
+
+    @contextmanager
+    def _stage(self, name: str, estimate: float | None = None) -> Iterator[None]:
+        self.listener.stage(name, estimate)
+        start = time.monotonic()
+        yield
+        self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - start
+        self.journal.spend(self.clock.elapsed())
+
+    def _read(self) -> Dataset:
+        p = self.plan
+        data = read(
+            p.data, target=p.target, inputs=p.inputs, group=p.group, split=p.split, modality=p.modality, seed=p.seed
+        )
+        for note in data.notes:
+            self.listener.say(note)
+        if data.skipped:
+            self.listener.say(f"skipped {len(data.skipped)} broken rows, the first: {': '.join(data.skipped[0])}")
+        return data
+
+    def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]], float]:
+        """Rank the candidates on a sample of training rows; also measures rows a second of the chosen one."""
+        names = list(self.plan.backbones) or backbones.candidates(data.modality)
+        if not names:
+            self.listener.say(f"no pre-trained model reads {data.modality} rows: only the classical ones will run")
+            return None, [], 0.0
+        train = data.take(by_hash(data, "train", SAMPLE))
+        seen, spent = {}, {}
+        for name in names:
+            start = time.monotonic()
+            seen[name] = self._get(backbones.get(name), train, "pooled")
+            spent[name] = time.monotonic() - start
+        assert train.target is not None
+        ranked = rank(seen, train.target, seed=self.plan.seed)
+        for position, row in enumerate(ranked):
+            row |= {"rows": len(train), "seconds": round(spent[row["backbone"]], 2), "chosen": position == 0}
+        chosen = ranked[0]["backbone"]
+        self.listener.say(f"pre-trained model: {chosen} ({ranked[0].get('why') or 'the only one that fits'})")
+        return backbones.get(chosen), ranked, len(train) / max(spent[chosen], 1e-3)
+
+    def _afford(self, data: Dataset, rate: float) -> Dataset:
+        """Fewer rows where reading all of them would eat the budget; by hash, so always the same ones."""
+        most = int(rate * max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), 1.0)) if rate else len(data)
+        if most >= len(data):
+            return data
+        most = max(most, 200)
+        keep = [by_hash(data, s, max(30, int(most * np.mean(data.split == s)))) for s in SPLITS]
+        self.listener.say(
+            f"the budget allows reading features of about {most:,} of {len(data):,} rows ({rate:,.0f} a second):"
+            " a fixed sample is used; raise --budget to use all"
+        )
+        return data.take(np.sort(np.concatenate(keep)))
+
+    def _features(self, data: Dataset, backbone: Backbone | None) -> _Seen:
+        """Pooled activations of all rows; near duplicates are brought to one side of the split."""
+        reader = backbone or backbones.get(backbones.classical(data.modality), data)
+        pooled = self._get(reader, data, "pooled")
+        moved: dict[str, Any] = {}
+        if pooled.kind == "vector":
+            apart, moved = separate(data, np.asarray(pooled))
+            if len(apart) != len(data):
+                pooled = self._get(reader, apart, "pooled")
+            data = apart
+        assert data.target is not None
+        assert data.target_kind is not None
+        metric = metric_for(data.target[data.rows_of("train")], data.target_kind)
+        if number := moved.get("moved"):
+            self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
+        return _Seen(data, backbone, pooled, metric, moved)
+
+    def _contenders(self, seen: _Seen) -> list[Contender]:
+        data, backbone = seen.data, seen.backbone
+        classical = backbones.classical(data.modality)
+        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else _discover.names("techniques")
+        reader = backbone or backbones.get(classical, data)
+        names = []
+        for name in dict.fromkeys(wanted):
+            technique = _discover.load("techniques", name)()
+            cut = technique.where(reader.cuts)
+            if cut in reader.cuts and reader.kind(cut) in technique.accepts and name not in CLASSICAL[data.modality][:1]:
+                names.append(name)
+            elif name in self.plan.techniques:
+                raise PlanError(f"technique {name!r} cannot read {reader.name!r}", expected=f"{sorted(technique.accepts)}")
+        if backbone is None:
+            names = [n for n in names if n == "majority"]
+        return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=CLASSICAL[data.modality])
+
+    def _race(self, seen: _Seen) -> list[Trial]:
+        data, key = seen.data, _data_key(seen.data)
+        entries = self._contenders(seen)
+        done = {c: t for c in entries if (t := self.journal.finished(c, key)) is not None}
+        assert data.target is not None
+
+        def see(contender: Contender, technique: Any) -> Activations:
+            backbone = backbones.get(contender.backbone, data)
+            cut = technique.where(backbone.cuts)
+            if seen.backbone is not None and (contender.backbone, cut) == (seen.backbone.name, "pooled"):
+                return seen.pooled
+            return self._get(backbone, data, cut)
+
+        def on_end(trial: Trial) -> None:
+            self.journal.keep(trial, key)
+            self.listener.say(_line(trial))
+
+        ground = Field(see, data.target, *(data.rows_of(s) for s in SPLITS), seen.metric, data.groups, self.plan.seed)
+        return race(
+            entries, ground, self.clock, keep=TAIL, done=done, on_end=on_end,
+            on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s),
+        )  # fmt: skip
+
+    def _finish(
+        self, seen: _Seen, trials: list[Trial], shortlist: list[dict[str, Any]]
+    ) -> tuple[Trial, Model, np.ndarray, Result]:
+        """Refit the winner, save and load the model, score the untouched rows once, and say the verdict."""
+        data, metric = seen.data, seen.metric
+        winner = best(trials)
+        model = self._ship(seen, winner)
+        test = data.where(split="test")
+        scores = model.scores(test, self.store)
+        assert data.target is not None
+        groups = None if test.groups is None else test.groups
+        y = data.target[data.rows_of("test")]
+        score = interval(metric, y, scores, groups=groups)
+        arms = [Arm(t.contender.role, t.contender.technique, (t.valid or {})["value"], t.scores["test"]) for t in trials if t.status == "done"]  # fmt: skip
+        verdict = transfer(arms, y, metric, groups=groups, seed=self.plan.seed)
+        rows = [t.to_json() for t in trials]
+        for row, trial in zip(rows, trials, strict=True):
+            if trial.status == "done":
+                row["test"] = interval(metric, y, trial.scores["test"], groups=groups)
+        counts = {s: int((data.split == s).sum()) for s in SPLITS}
+        found = [leakage(seen.moved, counts), *sample_size(score, data.target, str(data.target_kind), data.classes)]
+        c = winner.contender
+        result = Result(
+            command=_command(self.plan),
+            headstart=headstart.__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            plan={k: v for k, v in asdict(self.plan).items() if v not in (None, ())},
+            data={
+                "modality": data.modality, "target_kind": data.target_kind, "rows": len(data), "counts": counts,
+                "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],
+            },
+            shortlist=shortlist,
+            trials=rows,
+            best={"backbone": c.backbone, "technique": c.technique, "cut": winner.cut, "role": c.role, "params": winner.params},
+            test=score,
+            verdict=verdict,
+            findings=[f.to_json() for f in found if f is not None],
+            environment=_environment(),
+        )  # fmt: skip
+        return winner, model, scores, result
+
+    def _ship(self, seen: _Seen, winner: Trial) -> Model:
+        """The winner as a model folder: cheap ones refit on train and valid, then calibrated, saved and loaded back."""
+        data, contender = seen.data, winner.contender
+        assert data.target is not None
+        backbone = backbones.get(contender.backbone, data)
+        technique = contender.build(**winner.params)
+        if contender.cost <= 2:
+            known = data.take(np.sort(np.concatenate([data.rows_of("train"), data.rows_of("valid")])))
+            technique.fit(self._get(backbone, known, winner.cut), known.target)
+        elif winner.fitted is not None:
+            technique = winner.fitted
+        else:
+            kept = self.journal.state_of(winner, _data_key(data))
+            technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
+        y = data.target[data.rows_of("valid")]
+        warm = 1.0 if data.target_kind == "number" else temperature(winner.scores["valid"], y)
+        card = Card(
+            backbone=contender.backbone, technique=contender.technique, cut=winner.cut, params=winner.params,
+            target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
+            target=self.plan.target, temperature=warm, precision=self.plan.precision, headstart=headstart.__version__,
+        )  # fmt: skip
+        Model(card, backbone, technique).save(self.out / "model")
+        return Model.load(self.out / "model")
+
+    def _curve(self, seen: _Seen, trials: list[Trial]) -> dict[str, Any]:
+        """Quality against number of labels for the best closed forms, pre-trained and classical."""
+        return {}
+
+    def _get(self, backbone: Backbone, data: Dataset, cut: str) -> Activations:
+        return self.store.get(backbone, data, {cut}, precision=self.plan.precision, progress=self.listener.progress)[cut]
+
+    def _report(self, result: Result) -> None:
+        from headstart.report.card import model_card  # the floor above: the last step hands over to it
+        from headstart.report.page import render
+
+        (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")
+        render(self.out)
+
+
+def by_hash(data: Dataset, split: str, most: int) -> np.ndarray:
+    """At most so many rows of a split, the same ones every time: those with the smallest content hash."""
+    rows = data.rows_of(split)
+    return np.sort(rows[np.argsort(data.ids[rows], kind="stable")[:most]])
+
+
+def _data_key(data: Dataset) -> str:
+    """Changes when rows, targets or the split change: a trial counts only for the very data it ran on."""
+    digest = hashlib.sha256("".join(data.ids).encode())
+    digest.update("".join(data.split if data.split is not None else ()).encode())
+    digest.update(np.ascontiguousarray(data.target).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _line(trial: Trial) -> str:
+    c = trial.contender
+    if trial.status != "done":
+        return f"{c.technique} ({c.role}) {trial.status}: {trial.why}"
+    v = trial.valid or {}
+    score = f"{v['metric'].replace('_', ' ')} {v['value']:.3f} [{v['low']:.3f}, {v['high']:.3f}] on validation"
+    return f"{c.technique} on {c.backbone} ({c.role}): {score}, {trial.seconds:.1f} s"
+
+
+def _command(plan: Plan) -> str:
+    """The line that repeats this run."""
+    words = ["headstart", "run", plan.data]
+    default = Plan(data=plan.data)
+    for name, option in (("target", "target"), ("group", "group"), ("split", "split"), ("modality", "modality"), ("out", "out"), ("precision", "precision"), ("cache", "cache"), ("seed", "seed")):  # fmt: skip
+        if getattr(plan, name) != getattr(default, name):
+            words += [f"--{option}", str(getattr(plan, name))]
+    for name, option in (("inputs", "input"), ("backbones", "backbone"), ("techniques", "technique")):
+        for value in getattr(plan, name):
+            words += [f"--{option}", value]
+    return shlex.join([*words, "--budget", f"{plan.budget:g}s"])
+
+
+def _environment() -> dict[str, Any]:
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    return {"python": platform.python_version(), "torch": torch.__version__, "cpu": cpu, "threads": threads(), "device": str(device())}  # fmt: skip

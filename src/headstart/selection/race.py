@@ -1,0 +1,201 @@
+"""The race: contenders run cheapest first on train and valid only, inside the budget, until dearer ones gain nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from headstart import _discover
+from headstart.activations.activations import Activations
+from headstart.errors import HeadstartError, NotApplicable
+from headstart.selection.metrics import Metric, interval, paired
+
+NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
+LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
+ALWAYS = ("majority", "classical", "scratch")  # roles that every other number stands on
+FIT_SHARE = 0.7  # of a contender's time; predictions on valid and test take the rest
+
+
+class Clock:
+    """The budget as time that is left; a resumed run has less of it."""
+
+    def __init__(self, budget: float, spent: float = 0.0) -> None:
+        self.budget = budget
+        self._start = time.monotonic() - spent
+
+    def elapsed(self) -> float:
+        """Seconds since the start, earlier sessions of the same run included."""
+        return time.monotonic() - self._start
+
+    def left(self, *, keep: float = 0.0) -> float:
+        """Seconds that may still be spent when a share `keep` of the whole budget is held back."""
+        return self.budget * (1 - keep) - self.elapsed()
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A pair of backbone and technique, and the role it plays in the verdict."""
+
+    backbone: str
+    technique: str
+    role: str  # "pretrained" | "scratch" | "classical" | "majority"
+
+    @property
+    def cost(self) -> int:
+        """Order in the race: 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network."""
+        cost: int = _discover.load("techniques", self.technique).cost
+        return cost
+
+    def build(self, **settings: Any) -> Any:
+        """The technique, unfitted, with those of the settings that it knows."""
+        technique = _discover.load("techniques", self.technique)()
+        known = technique.get_params()
+        return technique.set_params(**{k: v for k, v in settings.items() if k in known})
+
+
+@dataclass
+class Trial:
+    """What became of one contender. `scores` are its predictions on the valid and test rows."""
+
+    contender: Contender
+    cut: str = ""
+    status: str = "done"  # "done" | "skipped" | "failed"
+    why: str = ""
+    seconds: float = 0.0
+    fit_seconds: float = 0.0
+    params: dict[str, Any] = field(default_factory=dict)
+    valid: dict[str, Any] | None = None
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    fitted: Any = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The trial as `result.json` shows it."""
+        c = self.contender
+        return {
+            "backbone": c.backbone, "technique": c.technique, "cut": self.cut, "role": c.role, "status": self.status,
+            "why": self.why, "seconds": round(self.seconds, 2), "fit_seconds": round(self.fit_seconds, 2),
+            "params": self.params, "valid": self.valid, "test": None,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """The ground that all contenders run on."""
+
+    see: Callable[[Contender, Any], Activations]  # all rows at the cut the technique reads; may be expensive
+    y: np.ndarray
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    metric: Metric
+    groups: np.ndarray | None = None
+    seed: int = 0
+
+
+def contenders(names: Sequence[str], backbone: str, classical: str, *, kind: str, floor: Sequence[str]) -> list[Contender]:
+    """Everything that may run, cheapest first; `floor` names the techniques that read the classical features."""
+    own = [Contender(classical, n, "classical") for n in floor]
+    rest = [Contender(backbone, n, {"majority": "majority", "scratch": "scratch"}.get(n, "pretrained")) for n in names]
+    fits = [c for c in own + rest if kind in _discover.load("techniques", c.technique).learns]
+    order = {"majority": 0, "classical": 1, "scratch": 3}
+    return sorted(fits, key=lambda c: (2.5 if c.role == "scratch" else c.cost, order.get(c.role, 2)))
+
+
+def race(
+    entries: Iterable[Contender],
+    ground: Field,
+    clock: Clock,
+    *,
+    keep: float = 0.12,
+    done: dict[Contender, Trial] | None = None,
+    on_start: Callable[[Contender, float | None], None] = lambda c, s: None,
+    on_end: Callable[[Trial], None] = lambda t: None,
+) -> list[Trial]:
+    """Run contenders in order; the share `keep` of the budget is left for evaluation and the report.
+
+    Contenders of cost 3 and 4 get equal shares of what is left. The race stops when the paired bootstrap on the valid
+    rows says that the dearer technique just tried gains nothing over the best cheaper one; the floor always runs.
+    """
+    entries = list(entries)
+    trials: list[Trial] = []
+    stopped = ""
+    for position, entry in enumerate(entries):
+        if done and entry in done:
+            trials.append(done[entry])
+            continue
+        dear = entry.cost >= 3
+        waiting = sum(e.cost >= 3 for e in entries[position:])
+        share = clock.left(keep=keep) / max(waiting, 1) if dear else None
+        if stopped and entry.role not in ALWAYS:
+            trial = Trial(entry, status="skipped", why=stopped)
+        elif share is not None and share < LEAST_SECONDS:
+            trial = Trial(entry, status="skipped", why=f"{max(share, 0):.0f} s of the budget were left for it")
+        elif not dear and entry.role not in ALWAYS and entry.cost > 0 and clock.left(keep=keep) <= 0:
+            trial = Trial(entry, status="skipped", why="the budget was spent")
+        else:
+            on_start(entry, share)
+            trial = _try(entry, ground, share)
+        trials.append(trial)
+        on_end(trial)
+        if dear and entry.role == "pretrained" and trial.status == "done":
+            stopped = _enough(trials[:-1], trial, ground)
+    return trials
+
+
+def best(trials: Sequence[Trial], *, roles: Sequence[str] = ("pretrained", "scratch", "classical", "majority")) -> Trial:
+    """The highest validation score among some roles; of equals the one that was cheaper, hence earlier."""
+    able = [t for t in trials if t.status == "done" and t.contender.role in roles]
+    if not able:
+        reasons = "; ".join(f"{t.contender.technique}: {t.why}" for t in trials if t.why)
+        raise NotApplicable(f"no contender finished ({reasons})", do="raise --budget or name other techniques")
+    return max(able, key=lambda t: (t.valid or {})["value"])
+
+
+def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
+    """Fit on train, predict valid and test; a contender that fails is a result, not the end of the run."""
+    start = time.monotonic()
+    trial = Trial(entry)
+    try:
+        technique = entry.build(seed=ground.seed)
+        seen = ground.see(entry, technique)
+        trial.cut = seen.cut
+        if share is not None:
+            limit = share * FIT_SHARE - (time.monotonic() - start)
+            if limit < LEAST_SECONDS / 2:
+                raise NotApplicable("reading its activations took the time it had")
+            technique = technique.set_params(seconds=limit)
+        fit_start = time.monotonic()
+        technique.fit(seen[ground.train], ground.y[ground.train])
+        trial.fit_seconds = time.monotonic() - fit_start
+        trial.fitted = technique
+        trial.params = {k: v for k, v in technique.get_params().items() if k != "seconds"}
+        trial.scores = {"valid": technique.predict_proba(seen[ground.valid])}
+        if not np.isfinite(trial.scores["valid"]).all():
+            raise NotApplicable("its predictions are not finite numbers")
+        trial.scores["test"] = technique.predict_proba(seen[ground.test])
+        groups = None if ground.groups is None else ground.groups[ground.valid]
+        trial.valid = interval(ground.metric, ground.y[ground.valid], trial.scores["valid"], groups=groups)
+    except HeadstartError as error:
+        trial.status, trial.why = "skipped", str(error)
+    except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
+        trial.status, trial.why = "failed", f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    trial.seconds = time.monotonic() - start
+    return trial
+
+
+def _enough(earlier: Sequence[Trial], trial: Trial, ground: Field) -> str:
+    """Why dearer techniques need not be tried, or "" while they may still win."""
+    cheaper = best(earlier)
+    y = ground.y[ground.valid]
+    groups = None if ground.groups is None else ground.groups[ground.valid]
+    gain, _, high = paired(ground.metric, y, cheaper.scores["valid"], trial.scores["valid"], groups=groups)
+    if high > NOTHING_TO_GAIN:
+        return ""
+    return (
+        f"{trial.contender.technique} gained {100 * gain:+.1f} points over {cheaper.contender.technique} on validation"
+        f" (at most {100 * high:+.1f}): dearer techniques were not tried"
+    )

@@ -32,6 +32,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup
+	@rm -rf runs/demo
 	@$(BIN)/headstart data pull reviews
 	@$(BIN)/headstart run sample:reviews --budget 2m --out runs/demo
 	@echo "report: $(CURDIR)/runs/demo/report.html"

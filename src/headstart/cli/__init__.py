@@ -19,7 +19,7 @@ FAULT, INTERRUPTED = 2, 130  # exit codes
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 an answer of "no", 2 a fault that the user can mend, 130 Ctrl-C."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [*(sys.argv[1:] if arguments is None else arguments)]  # here `list` may be the command's module
     debug = "--debug" in words or os.environ.get("HEADSTART_DEBUG", "") not in ("", "0")
     words = [word for word in words if word != "--debug"]
     if not words or words[0] in ("--help", "-h", "help"):

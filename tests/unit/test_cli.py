@@ -1,0 +1,131 @@
+"""The roof: which command is found, what a fault looks like, what is listed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+
+from headstart import __version__, _discover, cli
+from headstart.cli import list as listing
+from headstart.errors import DataError
+
+
+def _run(capsys, *words):
+    """Exit code, stdout, stderr of a command line."""
+    code = 0
+    try:
+        cli.main(words)
+    except SystemExit as end:
+        code = end.code
+    out, err = capsys.readouterr()
+    return code or 0, out, err
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Let the command `run` be any function, without looking for its file."""
+    return lambda function: monkeypatch.setattr(_discover, "load", lambda floor, name: function)
+
+
+def test_help_names_every_command_and_its_first_line(capsys):
+    code, out, _ = _run(capsys, "--help")
+    assert code == 0
+    known = _discover.names("cli")
+    assert {"list", "predict", "run"} <= set(known)
+    for name in known:
+        words = _discover.load("cli", name).__doc__.partition("\n")[0]
+        assert words
+        assert any(line.split() == [name, *words.split()] for line in out.splitlines())
+
+
+@pytest.mark.parametrize("name", _discover.names("cli"))
+def test_every_option_of_every_command_has_a_help_text(name):
+    app = typer.Typer(add_completion=False)
+    app.command()(_discover.load("cli", name))
+    options = [p for p in typer.main.get_command(app).params if p.name != "help"]
+    assert options
+    assert [p.name for p in options if not p.help] == []
+
+
+def test_version(capsys):
+    assert _run(capsys, "--version")[:2] == (0, f"headstart {__version__}\n")
+
+
+def test_an_unknown_command_suggests_the_closest(capsys):
+    code, out, err = _run(capsys, "predcit", "x")
+    assert (code, out, err) == (2, "", "no command 'predcit'. Did you mean: headstart predict\n")
+    assert "There are: " in _run(capsys, "zzzz")[2]
+
+
+def test_an_unknown_option_exits_2(capsys):
+    code, _, err = _run(capsys, "list", "techniques", "--colour")
+    assert code == 2
+    assert "--colour" in err
+
+
+def test_a_fault_is_one_line_and_exits_2(capsys, command):
+    def broken() -> None:
+        raise DataError("no column 'stars'", expected="one of text, score", do="pass --target score")
+
+    command(broken)
+    code, out, err = _run(capsys, "run")
+    assert (code, out) == (2, "")
+    assert err == "no column 'stars'. Expected: one of text, score. What to do: pass --target score.\n"
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_debug_shows_the_traceback(capsys, command, monkeypatch, by):
+    def broken() -> None:
+        raise DataError("no rows")
+
+    command(broken)
+    if by == "variable":
+        monkeypatch.setenv("HEADSTART_DEBUG", "1")
+    with pytest.raises(DataError, match="no rows"):
+        cli.main(["run", "--debug"] if by == "option" else ["run"])
+
+
+def test_ctrl_c_exits_130_and_says_how_to_go_on(capsys, command):
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    command(stopped)
+    code, _, err = _run(capsys, "run")
+    assert code == 130
+    assert err.endswith("stopped; go on with --resume\n")
+
+
+def test_list_reads_what_a_technique_accepts_and_learns(capsys):
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "list", "techniques", "--json")[1])}
+    assert set(rows) == set(_discover.names("techniques"))
+    for name, row in rows.items():
+        technique = _discover.load("techniques", name)
+        assert set(row["reads"]) == technique.accepts, name
+        assert set(row["learns"]) == technique.learns, name
+        assert row["what it does"], name
+
+
+def test_list_backbones_names_the_packaged_ones(capsys):
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "list", "backbones", "--json")[1])}
+    for name, row in rows.items():
+        family = _discover.load("backbones", name)
+        assert set(row["packaged"]) == set(family.packaged), name
+        assert set(row["reads"]) == family.modalities, name
+
+
+@pytest.mark.parametrize("what", [w.value for w in listing.What])
+def test_every_list_is_a_table_with_a_row_an_entry(capsys, monkeypatch, what):
+    monkeypatch.setenv("COLUMNS", "400")
+    rows = json.loads(_run(capsys, "list", what, "--json")[1])
+    assert rows
+    code, out, _ = _run(capsys, "list", what)
+    assert code == 0
+    first = [line.split()[0] for line in out.splitlines() if line.strip()]
+    assert [row["name"] for row in rows] == [word for word in first if word in {row["name"] for row in rows}]
+
+
+def test_what_is_not_installed_is_said(monkeypatch):
+    assert listing._installed(("json",))
+    assert not listing._installed(("json", "no_such_package_at_all"))

@@ -27,9 +27,17 @@ class Journal:
         self.folder = self.out / "state"
         begun = self.out / "plan.toml"
         if begun.exists() and not resume:
-            raise PlanError(f"{self.out} already holds a run", expected="a new folder", do="name another --out, or go on with --resume")  # fmt: skip
+            raise PlanError(
+                f"{self.out} already holds a run",
+                expected="a new folder",
+                do="name another --out, or go on with --resume",
+            )
         if resume and begun.exists() and replace(Plan.from_toml(begun), budget=plan.budget) != plan:
-            raise PlanError(f"{begun} describes another run", expected="the options it was begun with", do=f"headstart run --resume --out {self.out}, with no other option")  # fmt: skip
+            raise PlanError(
+                f"{begun} describes another run",
+                expected="the options it was begun with",
+                do=f"headstart run --resume --out {self.out}, with no other option",
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         begun.write_text(plan.to_toml(), encoding="utf-8")
         self._spent = self.folder / "spent.json"

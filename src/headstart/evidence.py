@@ -23,7 +23,9 @@ MAP = 1500  # points: t-SNE of more takes longer than the run's tail allows
 PERPLEXITY = 30.0
 
 
-def gather(data: Dataset, pooled: Activations, model: Model, scores: np.ndarray, curve: dict[str, Any]) -> dict[str, Any]:
+def gather(
+    data: Dataset, pooled: Activations, model: Model, scores: np.ndarray, curve: dict[str, Any]
+) -> dict[str, Any]:
     """Everything that report.html draws, from the pooled activations of all rows and the scores of the test rows."""
     assert data.target is not None
     test = data.rows_of("test")
@@ -91,7 +93,15 @@ def _mistakes(data: Dataset, vectors: np.ndarray | None, scores: np.ndarray) -> 
             ]
         confidence = float(scores[i].max()) if kind != "number" else None
         predicted = _name(data, scores[i])
-        shown.append({"true": _say(data, row), "predicted": predicted, "confidence": confidence, **_show(data, row), "neighbours": near})  # fmt: skip
+        shown.append(
+            {
+                "true": _say(data, row),
+                "predicted": predicted,
+                "confidence": confidence,
+                **_show(data, row),
+                "neighbours": near,
+            }
+        )
     return shown
 
 

@@ -116,13 +116,17 @@ class Model:
         """Read a model folder; every file is checked against its SHA-256 first, and nothing is unpickled."""
         path = folder / "model.json"
         if not path.exists():
-            raise ModelError(f"no model.json in {folder}", expected="a model folder", do="pass the folder of a finished run")  # fmt: skip
+            raise ModelError(
+                f"no model.json in {folder}", expected="a model folder", do="pass the folder of a finished run"
+            )
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             sums = raw.pop("sha256")
             version = raw["version"]
         except (ValueError, KeyError) as error:
-            raise ModelError(f"{path} is damaged ({error})", expected="JSON as headstart wrote it", do="copy the folder again") from error  # fmt: skip
+            raise ModelError(
+                f"{path} is damaged ({error})", expected="JSON as headstart wrote it", do="copy the folder again"
+            ) from error
         if version > VERSION:
             raise ModelError(f"{path} is of version {version}", expected=f"at most {VERSION}", do="update headstart")
         for name, expected in sums.items():
@@ -130,7 +134,9 @@ class Model:
             seen = _sha256(file) if file.exists() else "missing"
             if seen != expected:
                 raise ModelError(
-                    f"{file} was altered (SHA-256 {seen[:12]})", expected=f"{expected[:12]}", do="copy it again or re-train"
+                    f"{file} was altered (SHA-256 {seen[:12]})",
+                    expected=f"{expected[:12]}",
+                    do="copy it again or re-train",
                 )
         card = Card(**{**raw, "classes": tuple(raw["classes"]), "inputs": tuple(raw["inputs"])})
         backbone = backbones.get(f"local-dir:{folder / 'backbone'}")

@@ -34,6 +34,8 @@ from headstart.errors import PlanError
 from headstart.evidence import gather
 from headstart.model import Card, Model, load_state
 from headstart.plan import Plan, seconds
+from headstart.report.card import model_card
+from headstart.report.page import render
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
 from headstart.selection.metrics import Metric, interval, metric_for
@@ -44,7 +46,12 @@ SAMPLE = 600  # training rows that the shortlist looks at
 TAIL = 0.12  # share of the budget kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
-CLASSICAL = {"text": ("tfidf",), "image": ("linear_probe",), "table": ("boosting", "linear_probe"), "vector": ("boosting", "linear_probe")}  # fmt: skip
+CLASSICAL = {
+    "text": ("tfidf",),
+    "image": ("linear_probe",),
+    "table": ("boosting", "linear_probe"),
+    "vector": ("boosting", "linear_probe"),
+}
 
 
 def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | None = None, **options: Any) -> Result:
@@ -96,9 +103,9 @@ class _Job:
         with self._stage("read features", len(data) / rate if rate else None):
             seen = self._features(self._afford(data, rate), backbone)
         with self._stage("race", self.clock.left(keep=TAIL)):
-            trials = self._race(seen)
+            trials, ground = self._race(seen)
         with self._stage("test"):
-            winner, model, scores, result = self._finish(seen, trials, shortlist)
+            model, scores, result = self._finish(seen, trials, ground, shortlist)
         with self._stage("report"):
             evidence = gather(seen.data, seen.pooled, model, scores, self._curve(seen, trials))
             write_json(self.out / "evidence.json", evidence)
@@ -193,15 +200,21 @@ class _Job:
         for name in dict.fromkeys(wanted):
             technique = _discover.load("techniques", name)()
             cut = technique.where(reader.cuts)
-            if cut in reader.cuts and reader.kind(cut) in technique.accepts and name not in CLASSICAL[data.modality][:1]:
+            if (
+                cut in reader.cuts
+                and reader.kind(cut) in technique.accepts
+                and name not in CLASSICAL[data.modality][:1]
+            ):
                 names.append(name)
             elif name in self.plan.techniques:
-                raise PlanError(f"technique {name!r} cannot read {reader.name!r}", expected=f"{sorted(technique.accepts)}")
+                raise PlanError(
+                    f"technique {name!r} cannot read {reader.name!r}", expected=f"{sorted(technique.accepts)}"
+                )
         if backbone is None:
             names = [n for n in names if n == "majority"]
         return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=CLASSICAL[data.modality])
 
-    def _race(self, seen: _Seen) -> list[Trial]:
+    def _race(self, seen: _Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, _data_key(seen.data)
         entries = self._contenders(seen)
         done = {c: t for c in entries if (t := self.journal.finished(c, key)) is not None}
@@ -219,25 +232,30 @@ class _Job:
             self.listener.say(_line(trial))
 
         ground = Field(see, data.target, *(data.rows_of(s) for s in SPLITS), seen.metric, data.groups, self.plan.seed)
-        return race(
+        trials = race(
             entries, ground, self.clock, keep=TAIL, done=done, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s),
         )  # fmt: skip
+        return trials, ground
 
     def _finish(
-        self, seen: _Seen, trials: list[Trial], shortlist: list[dict[str, Any]]
-    ) -> tuple[Trial, Model, np.ndarray, Result]:
+        self, seen: _Seen, trials: list[Trial], ground: Field, shortlist: list[dict[str, Any]]
+    ) -> tuple[Model, np.ndarray, Result]:
         """Refit the winner, save and load the model, score the untouched rows once, and say the verdict."""
         data, metric = seen.data, seen.metric
-        winner = best(trials)
-        model = self._ship(seen, winner)
+        winner = best(trials, ground)
+        model = self._ship(seen, winner, ground)
         test = data.where(split="test")
         scores = model.scores(test, self.store)
         assert data.target is not None
         groups = None if test.groups is None else test.groups
         y = data.target[data.rows_of("test")]
         score = interval(metric, y, scores, groups=groups)
-        arms = [Arm(t.contender.role, t.contender.technique, (t.valid or {})["value"], t.scores["test"]) for t in trials if t.status == "done"]  # fmt: skip
+        arms = [
+            Arm(t.contender.role, t.contender.technique, (t.valid or {})["value"], t.scores["test"])
+            for t in trials
+            if t.status == "done"
+        ]
         verdict = transfer(arms, y, metric, groups=groups, seed=self.plan.seed)
         rows = [t.to_json() for t in trials]
         for row, trial in zip(rows, trials, strict=True):
@@ -257,30 +275,34 @@ class _Job:
             },
             shortlist=shortlist,
             trials=rows,
-            best={"backbone": c.backbone, "technique": c.technique, "cut": winner.cut, "role": c.role, "params": winner.params},
+            best={
+                "backbone": c.backbone, "technique": c.technique, "cut": winner.cut, "role": c.role,
+                "params": winner.params,
+            },
             test=score,
             verdict=verdict,
             findings=[f.to_json() for f in found if f is not None],
             environment=_environment(),
         )  # fmt: skip
-        return winner, model, scores, result
+        return model, scores, result
 
-    def _ship(self, seen: _Seen, winner: Trial) -> Model:
+    def _ship(self, seen: _Seen, winner: Trial, ground: Field) -> Model:
         """The winner as a model folder: cheap ones refit on train and valid, then calibrated, saved and loaded back."""
         data, contender = seen.data, winner.contender
         assert data.target is not None
         backbone = backbones.get(contender.backbone, data)
         technique = contender.build(**winner.params)
         if contender.cost <= 2:
-            known = data.take(np.sort(np.concatenate([data.rows_of("train"), data.rows_of("valid")])))
+            known = data.take(ground.known)
             technique.fit(self._get(backbone, known, winner.cut), known.target)
         elif winner.fitted is not None:
             technique = winner.fitted
         else:
             kept = self.journal.state_of(winner, _data_key(data))
             technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
-        y = data.target[data.rows_of("valid")]
-        warm = 1.0 if data.target_kind == "number" else temperature(winner.scores["valid"], y)
+        judged = "known" if "known" in winner.scores else "valid"
+        y = data.target[ground.known if judged == "known" else ground.valid]
+        warm = 1.0 if data.target_kind == "number" else temperature(winner.scores[judged], y)
         card = Card(
             backbone=contender.backbone, technique=contender.technique, cut=winner.cut, params=winner.params,
             target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
@@ -294,12 +316,11 @@ class _Job:
         return {}
 
     def _get(self, backbone: Backbone, data: Dataset, cut: str) -> Activations:
-        return self.store.get(backbone, data, {cut}, precision=self.plan.precision, progress=self.listener.progress)[cut]
+        return self.store.get(backbone, data, {cut}, precision=self.plan.precision, progress=self.listener.progress)[
+            cut
+        ]
 
     def _report(self, result: Result) -> None:
-        from headstart.report.card import model_card  # the floor above: the last step hands over to it
-        from headstart.report.page import render
-
         (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")
         render(self.out)
 
@@ -331,7 +352,16 @@ def _command(plan: Plan) -> str:
     """The line that repeats this run."""
     words = ["headstart", "run", plan.data]
     default = Plan(data=plan.data)
-    for name, option in (("target", "target"), ("group", "group"), ("split", "split"), ("modality", "modality"), ("out", "out"), ("precision", "precision"), ("cache", "cache"), ("seed", "seed")):  # fmt: skip
+    for name, option in (
+        ("target", "target"),
+        ("group", "group"),
+        ("split", "split"),
+        ("modality", "modality"),
+        ("out", "out"),
+        ("precision", "precision"),
+        ("cache", "cache"),
+        ("seed", "seed"),
+    ):
         if getattr(plan, name) != getattr(default, name):
             words += [f"--{option}", str(getattr(plan, name))]
     for name, option in (("inputs", "input"), ("backbones", "backbone"), ("techniques", "technique")):
@@ -344,4 +374,10 @@ def _environment() -> dict[str, Any]:
     import torch
 
     cpu = platform.processor() or platform.machine()
-    return {"python": platform.python_version(), "torch": torch.__version__, "cpu": cpu, "threads": threads(), "device": str(device())}  # fmt: skip
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpu": cpu,
+        "threads": threads(),
+        "device": str(device()),
+    }

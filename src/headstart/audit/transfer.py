@@ -38,7 +38,8 @@ def transfer(
 
     >>> from headstart.selection.metrics import metric_for
     >>> y = np.tile([0, 1], 50)
-    >>> arms = [Arm("pretrained", "knn", .9, np.eye(2)[y]), Arm("majority", "majority", .5, np.tile([1.0, 0.0], (100, 1)))]
+    >>> always_first = np.tile([1.0, 0.0], (100, 1))
+    >>> arms = [Arm("pretrained", "knn", 0.9, np.eye(2)[y]), Arm("majority", "majority", 0.5, always_first)]
     >>> transfer(arms, y, metric_for(y, "label"))["helped"]
     True
     """
@@ -72,8 +73,8 @@ def _words(helped: bool | None, main: dict[str, float], metric: str, rows: int) 
         return f"Pre-training helped: {main['gain']:+.1f} points {interval} of {measure}, against {rival}."
     if helped is None:
         return (
-            f"No evidence that pre-training helped: {main['gain']:+.1f} points {interval} of {measure}, against {rival};"
-            " the interval includes zero."
+            f"No evidence that pre-training helped: {main['gain']:+.1f} points {interval} of {measure},"
+            f" against {rival}; the interval includes zero."
         )
     advice = {
         "scratch": "use the network trained from scratch",

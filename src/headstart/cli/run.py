@@ -10,8 +10,10 @@ import typer
 Many = Annotated[list[str] | None, typer.Option()]
 
 
-def run(  # noqa: PLR0913  (a command line option each)
-    data: Annotated[str | None, typer.Argument(help="a folder of images, a CSV/TSV/JSONL/Parquet file, or sample:NAME")] = None,
+def run(  # noqa: PLR0913, PLR0917  (an option each)
+    data: Annotated[
+        str | None, typer.Argument(help="a folder of images, a CSV/TSV/JSONL/Parquet file, or sample:NAME")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="column to predict; found by looking where it is plain")] = None,
     input: Annotated[list[str] | None, typer.Option(help="column to learn from; may be repeated")] = None,
     group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
@@ -36,14 +38,17 @@ def run(  # noqa: PLR0913  (a command line option each)
         data = f"sample:{sample}"
     if resume and data is None:
         if not out or not (Path(out) / "plan.toml").exists():
-            raise PlanError("nothing to resume", expected="--out with the folder of a run", do="headstart run --resume --out runs/x")  # fmt: skip
+            raise PlanError(
+                "nothing to resume", expected="--out with the folder of a run", do="headstart run --resume --out runs/x"
+            )
         plan = Plan.from_toml(Path(out) / "plan.toml")
     elif data is None:
         raise PlanError("no data given", expected="a folder, a file or --sample NAME", do="headstart run photos/")
     else:
         folder = out or unused(Path("runs") / (Path(data.rpartition(":")[2]).stem or "data"), resume=resume)
         plan = Plan(
-            data=data, target=target, inputs=tuple(input or ()), group=group, split=split, modality=modality, out=str(folder),
+            data=data, target=target, inputs=tuple(input or ()), group=group, split=split, modality=modality,
+            out=str(folder),
             budget=seconds(budget), backbones=tuple(backbone or ()), techniques=tuple(technique or ()),
             precision=precision, cache=cache, seed=seed,
         )  # fmt: skip

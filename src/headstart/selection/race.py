@@ -1,8 +1,9 @@
-"""The race: contenders run cheapest first on train and valid only, inside the budget, until dearer ones gain nothing."""
+"""The race: contenders run cheapest first, on train and valid only in the budget, until dearer ones gain nothing."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is no
 LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
 ALWAYS = ("majority", "classical", "scratch")  # roles that every other number stands on
 FIT_SHARE = 0.7  # of a contender's time; predictions on valid and test take the rest
+FOLDS = 5
+FEW = 2000  # up to so many known rows, cheap contenders are judged by cross-validation: few valid rows say little
+SURE = 0.84  # standard errors by which a dearer contender must win on valid to replace a cheaper one: 4 times in 5
 
 
 class Clock:
@@ -59,7 +63,11 @@ class Contender:
 
 @dataclass
 class Trial:
-    """What became of one contender. `scores` are its predictions on the valid and test rows."""
+    """What became of one contender.
+
+    `scores` are its predictions on the "valid" and "test" rows after fitting on train; and for cheap contenders on few
+    rows "known": out-of-fold predictions on train and valid together, which then give the score in `valid`.
+    """
 
     contender: Contender
     cut: str = ""
@@ -95,8 +103,22 @@ class Field:
     groups: np.ndarray | None = None
     seed: int = 0
 
+    @property
+    def known(self) -> np.ndarray:
+        """Train and valid rows together."""
+        return np.sort(np.concatenate([self.train, self.valid]))
 
-def contenders(names: Sequence[str], backbone: str, classical: str, *, kind: str, floor: Sequence[str]) -> list[Contender]:
+    @property
+    def outputs(self) -> int:
+        """Columns of `predict_proba`."""
+        if self.y.ndim == 2:
+            return int(self.y.shape[1])
+        return 1 if np.issubdtype(self.y.dtype, np.floating) else int(self.y.max()) + 1
+
+
+def contenders(
+    names: Sequence[str], backbone: str, classical: str, *, kind: str, floor: Sequence[str]
+) -> list[Contender]:
     """Everything that may run, cheapest first; `floor` names the techniques that read the classical features."""
     own = [Contender(classical, n, "classical") for n in floor]
     rest = [Contender(backbone, n, {"majority": "majority", "scratch": "scratch"}.get(n, "pretrained")) for n in names]
@@ -146,19 +168,60 @@ def race(
     return trials
 
 
-def best(trials: Sequence[Trial], *, roles: Sequence[str] = ("pretrained", "scratch", "classical", "majority")) -> Trial:
-    """The highest validation score among some roles; of equals the one that was cheaper, hence earlier."""
-    able = [t for t in trials if t.status == "done" and t.contender.role in roles]
+def best(trials: Sequence[Trial], ground: Field) -> Trial:
+    """Who ships, by train and valid rows alone.
+
+    Cheap contenders are ranked by their own score; a dearer one replaces the champion when it wins on the valid rows by
+    more than luck would: both were then fitted on the same train rows. Of equals the cheaper wins.
+    """
+    able = [t for t in trials if t.status == "done" and t.valid]
     if not able:
         reasons = "; ".join(f"{t.contender.technique}: {t.why}" for t in trials if t.why)
         raise NotApplicable(f"no contender finished ({reasons})", do="raise --budget or name other techniques")
-    return max(able, key=lambda t: (t.valid or {})["value"])
+    cheap = [t for t in able if t.contender.cost < 3] or able[:1]
+    champion = max(cheap, key=lambda t: (t.valid or {})["value"])
+    for trial in able:
+        if trial.contender.cost >= 3 and trial is not champion:
+            gain, low, high = _duel(champion, trial, ground)
+            if gain > SURE * (high - low) / 3.92:
+                champion = trial
+    return champion
+
+
+def _duel(a: Trial, b: Trial, ground: Field) -> tuple[float, float, float]:
+    """Gain of b over a on the valid rows, with its 95 % interval."""
+    groups = None if ground.groups is None else ground.groups[ground.valid]
+    return paired(ground.metric, ground.y[ground.valid], a.scores["valid"], b.scores["valid"], groups=groups)
+
+
+def _out_of_fold(entry: Contender, seen: Activations, ground: Field) -> np.ndarray:
+    """Predictions for train and valid rows, each by a technique that never saw the row, its group or its fold."""
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    known = ground.known
+    y, groups = ground.y[known], None if ground.groups is None else ground.groups[known]
+    if y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
+        kinds = (StratifiedKFold, StratifiedGroupKFold)
+    else:
+        kinds = (KFold, GroupKFold)
+    folds = kinds[groups is not None](FOLDS, shuffle=True, random_state=ground.seed)
+    scores = np.zeros((len(known), ground.outputs))
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "The least populated class", UserWarning
+        )  # such a class is noted by the reader
+        pairs = list(folds.split(np.zeros(len(known)), y, groups))
+    for fit, held in pairs:
+        part = entry.build(seed=ground.seed).fit(seen[known[fit]], y[fit]).predict_proba(seen[known[held]])
+        scores[held, : part.shape[1]] = part
+    return scores
 
 
 def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
     """Fit on train, predict valid and test; a contender that fails is a result, not the end of the run."""
     start = time.monotonic()
     trial = Trial(entry)
+    dear = share is not None
     try:
         technique = entry.build(seed=ground.seed)
         seen = ground.see(entry, technique)
@@ -177,8 +240,12 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         if not np.isfinite(trial.scores["valid"]).all():
             raise NotApplicable("its predictions are not finite numbers")
         trial.scores["test"] = technique.predict_proba(seen[ground.test])
-        groups = None if ground.groups is None else ground.groups[ground.valid]
-        trial.valid = interval(ground.metric, ground.y[ground.valid], trial.scores["valid"], groups=groups)
+        judged, key = ground.valid, "valid"
+        if not dear and entry.cost > 0 and len(ground.known) <= FEW:
+            trial.scores["known"] = _out_of_fold(entry, seen, ground)
+            judged, key = ground.known, "known"
+        groups = None if ground.groups is None else ground.groups[judged]
+        trial.valid = interval(ground.metric, ground.y[judged], trial.scores[key], groups=groups)
     except HeadstartError as error:
         trial.status, trial.why = "skipped", str(error)
     except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
@@ -189,10 +256,8 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
 
 def _enough(earlier: Sequence[Trial], trial: Trial, ground: Field) -> str:
     """Why dearer techniques need not be tried, or "" while they may still win."""
-    cheaper = best(earlier)
-    y = ground.y[ground.valid]
-    groups = None if ground.groups is None else ground.groups[ground.valid]
-    gain, _, high = paired(ground.metric, y, cheaper.scores["valid"], trial.scores["valid"], groups=groups)
+    cheaper = best(earlier, ground)
+    gain, _, high = _duel(cheaper, trial, ground)
     if high > NOTHING_TO_GAIN:
         return ""
     return (

@@ -1,0 +1,145 @@
+"""`headstart run` over real public sets: scratch, classical baseline, probe and what headstart ships, side by side.
+
+    python benchmarks/suite.py --seeds 3 --budget 60s --write docs/benchmarks.md
+
+Nothing here is tuned to a set: every cell is `headstart run` with its defaults on n labelled rows drawn at random
+(60 % train, 20 % valid, the rest as the run splits them) and 400 untouched test rows that no cell trains on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from headstart.data.read import read
+
+CELLS = [
+    ("reviews", (100, 400, 1600)),
+    ("tweets", (100, 400)),
+    ("newsgroups", (200, 1000)),
+    ("spam", (50, 200, 1000)),
+    ("emoji", (180, 900)),
+    ("fashion", (100, 800)),
+    ("heart", (100, 200)),
+    ("cancer", (100,)),
+    ("diabetes", (200,)),
+]
+TEST = 400
+ROLES = ("majority", "scratch", "classical", "probe", "shipped")
+MARK = "<!-- suite -->"
+
+
+def cell(name: str, n: int, seed: int, budget: str, folder: Path) -> dict[str, object]:
+    """One `headstart run` in a process of its own, with an empty cache; its result.json boiled down."""
+    data = read(f"sample:{name}")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(data))
+    test, rest = order[: min(TEST, len(data) // 2)], order[min(TEST, len(data) // 2) :][:n]
+    valid = rest[: len(rest) // 4]
+    picked = np.concatenate([test, rest])
+    split = np.where(np.isin(picked, test), "test", np.where(np.isin(picked, valid), "valid", "train"))
+    if data.modality == "table":
+        frame = pd.DataFrame([data.rows[i] for i in picked])
+    else:
+        frame = pd.DataFrame({"input": [str(data.rows[i]) for i in picked]})
+    assert data.target is not None
+    values = data.target[picked]
+    frame["target"] = [data.classes[v] for v in values] if data.target_kind == "label" else values
+    frame["split"] = split
+    table = folder / f"{name}-{n}-{seed}.csv"
+    frame.to_csv(table, index=False)
+    out = folder / f"run-{name}-{n}-{seed}"
+    line = [sys.executable, "-m", "headstart", "run", str(table), "--target", "target", "--split", "split"]
+    line += [
+        "--budget",
+        budget,
+        "--seed",
+        str(seed),
+        "--out",
+        str(out),
+        "--cache",
+        str(folder / f"cache-{name}-{n}-{seed}"),
+    ]
+    start = time.monotonic()
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"set": name, "n": n, "seed": seed, "error": done.stderr.strip().splitlines()[-1]}
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    scores = {}
+    for trial in result["trials"]:
+        key = "probe" if trial["technique"] == "linear_probe" and trial["role"] == "pretrained" else trial["role"]
+        able = key in ROLES and trial["status"] == "done"
+        if able and (key not in scores or trial["valid"]["value"] > scores[key][1]):
+            scores[key] = (trial["test"]["value"], trial["valid"]["value"])
+    return {
+        "set": name, "n": n, "seed": seed, "metric": result["test"]["metric"],
+        **{k: v[0] for k, v in scores.items()}, "shipped": result["test"]["value"],
+        "low": result["test"]["low"], "high": result["test"]["high"], "helped": result["verdict"]["helped"],
+        "gain": result["verdict"]["gain"], "technique": result["best"]["technique"], "seconds": time.monotonic() - start,
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, object]], command: str) -> str:
+    """Markdown: a line a cell, medians over seeds with the range in brackets."""
+    lines = [
+        f"Command: `{command}`", "",
+        "| set | n | metric | majority | scratch | classical | probe | headstart | verdicts | ships | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    keys = list(dict.fromkeys((r["set"], r["n"]) for r in rows))
+    for name, n in keys:
+        runs = [r for r in rows if (r["set"], r["n"]) == (name, n)]
+        good = [r for r in runs if "error" not in r]
+        if not good:
+            lines.append(f"| {name} | {n} | failed: {runs[0]['error']} |" + " |" * 8)
+            continue
+        cells = [_spread([float(r[k]) for r in good if k in r]) for k in ROLES]  # type: ignore[arg-type]
+        said = [{True: "helped", False: "hurt", None: "no evidence"}[r["helped"]] for r in good]  # type: ignore[index]
+        verdicts = ", ".join(f"{said.count(w)} {w}" for w in dict.fromkeys(said))
+        ships = ", ".join(dict.fromkeys(str(r["technique"]) for r in good))
+        took = statistics.median(float(r["seconds"]) for r in good)  # type: ignore[arg-type]
+        lines.append(
+            f"| {name} | {n} | {good[0]['metric']} | {' | '.join(cells)} | {verdicts} | {ships} | {took:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "-"
+    return f"{statistics.median(values):.3f} [{min(values):.3f}, {max(values):.3f}]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", default="60s")
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, sizes in CELLS:
+            for n in sizes if not options.only or name in options.only else ():
+                for seed in range(options.seeds):
+                    rows.append(cell(name, n, seed, options.budget, Path(folder)))
+                    print(json.dumps(rows[-1]), flush=True)
+    text = table(rows, f"python benchmarks/suite.py --seeds {options.seeds} --budget {options.budget}")
+    print(text)
+    if options.write:
+        page = options.write.read_text(encoding="utf-8")
+        before, _, rest = page.partition(MARK)
+        after = rest.partition(MARK)[2]
+        options.write.write_text(f"{before}{MARK}\n{text}\n{MARK}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

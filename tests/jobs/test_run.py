@@ -1,0 +1,145 @@
+"""The main job on made data: what a user gets, and what must never happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import headstart
+from headstart.errors import ModelError, PlanError
+
+GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
+BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
+THINGS = ["kettle", "lamp", "phone", "chair", "book", "jacket", "tent", "camera", "bicycle", "radio", "pan", "clock"]
+
+
+def reviews(rows: int = 160, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, rows)
+    words = [rng.choice(GOOD if k else BAD) for k in label]
+    text = [f"This {rng.choice(THINGS)} number {i} is {w}, order {rng.integers(10**6)}." for i, w in enumerate(words)]
+    return pd.DataFrame({"text": text, "mood": np.where(label, "good", "bad")})
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("job")
+    reviews().to_csv(folder / "reviews.csv", index=False)
+    return folder
+
+
+OPTIONS = {"budget": "60s", "techniques": ("knn", "ridge")}
+
+
+@pytest.fixture(scope="module")
+def finished(place: Path) -> Path:
+    out = place / "finished"
+    headstart.run(place / "reviews.csv", target="mood", out=str(out), cache=str(place / "cache"), **OPTIONS)
+    return out
+
+
+def test_a_run_leaves_a_result_a_model_and_a_report(finished: Path) -> None:
+    result = json.loads((finished / "result.json").read_text())
+    assert result["version"] == 1
+    assert {t["technique"] for t in result["trials"]} >= {
+        "majority",
+        "scratch",
+        "linear_probe",
+        "knn",
+        "ridge",
+        "tfidf",
+    }
+    assert result["verdict"]["helped"] in (True, False, None)
+    assert result["verdict"]["words"]
+    assert result["test"]["low"] <= result["test"]["value"] <= result["test"]["high"]
+    assert result["test"]["rows"] == result["data"]["counts"]["test"] == 32
+    assert set(result["best"]) >= {"backbone", "technique", "cut"}
+    page = (finished / "report.html").read_text()
+    assert result["verdict"]["words"].split(":")[0] in page
+    assert not (finished / "state").exists()
+    assert not list((finished / "model").rglob("*.pkl"))
+
+
+def test_the_loaded_model_answers_as_the_run_did(finished: Path) -> None:
+    model = headstart.load(finished)
+    said = model.predict(["This kettle is wonderful, I love it", "This lamp is a terrible waste of money"])
+    assert said.tolist() == ["good", "bad"]
+    proba = model.predict_proba(["fine"] * 3)
+    assert proba.shape == (3, 2)
+    np.testing.assert_allclose(proba.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(proba[0], proba[2], atol=1e-6)
+
+
+def test_an_altered_model_is_refused(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(finished / "model", copy)
+    file = copy / "technique.safetensors"
+    raw = bytearray(file.read_bytes())
+    raw[-1] ^= 1
+    file.write_bytes(raw)
+    with pytest.raises(ModelError, match="was altered"):
+        headstart.load(copy)
+
+
+def test_test_labels_change_nothing_that_ships(finished: Path, place: Path, tmp_path: Path) -> None:
+    from headstart.data.read import read
+
+    frame = reviews()
+    data = read(place / "reviews.csv", target="mood")
+    is_test = np.isin(np.arange(len(frame)), data.rows_of("test"))
+    flipped = frame.assign(split=data.split)
+    flipped.loc[is_test, "mood"] = np.where(frame.mood[is_test] == "good", "bad", "good")
+    honest = frame.assign(split=data.split)
+    sums = []
+    for name, table in (("honest", honest), ("flipped", flipped)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        headstart.run(
+            tmp_path / f"{name}.csv", target="mood", split="split", inputs=("text",), out=str(tmp_path / name),
+            cache=str(place / "cache"), budget="60s", techniques=("ridge",),
+        )  # fmt: skip
+        sums.append((tmp_path / name / "model" / "technique.safetensors").read_bytes())
+    assert sums[0] == sums[1]
+
+
+def test_an_existing_run_is_never_overwritten(finished: Path, place: Path) -> None:
+    before = (finished / "result.json").read_bytes()
+    with pytest.raises(PlanError, match="already holds a run"):
+        headstart.run(place / "reviews.csv", target="mood", out=str(finished), **OPTIONS)
+    assert (finished / "result.json").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["trials", "cache"])
+def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, tmp_path: Path, moment: str) -> None:
+    out, cache = tmp_path / "killed", tmp_path / "cache"
+    line = [sys.executable, "-m", "headstart", "run", str(place / "reviews.csv"), "--target", "mood", "--budget", "60s",
+            "--technique", "knn", "--technique", "ridge", "--out", str(out), "--cache", str(cache)]  # fmt: skip
+    job = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sign = out / "state" / "trials" if moment == "trials" else cache
+    deadline = time.monotonic() + 100
+    while not (sign.exists() and any(sign.iterdir())) and time.monotonic() < deadline:
+        assert job.poll() is None
+        time.sleep(0.02)
+    os.kill(job.pid, signal.SIGKILL)
+    job.wait()
+    assert not (out / "result.json").exists()
+    done = subprocess.run(
+        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    resumed, whole = (json.loads((f / "result.json").read_text()) for f in (out, finished))
+    closed = lambda r: {t["technique"]: t["test"] for t in r["trials"] if t["technique"] in ("knn", "ridge", "tfidf")}  # noqa: E731
+    assert closed(resumed) == closed(whole)

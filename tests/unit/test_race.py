@@ -1,0 +1,133 @@
+"""The race's rules, on contenders whose quality and cost are known beforehand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from headstart.selection.metrics import metric_for
+
+from headstart import _discover
+from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
+from headstart.selection import race as races
+from headstart.selection.race import Clock, Contender, Field, best, contenders, race
+from headstart.techniques._base import Technique
+
+
+def oracle(skill: float, cost_: int, *, fails: Exception | None = None) -> type[Technique]:
+    """A technique that is right on a share `skill` of the rows, and dear or cheap as told."""
+
+    class Oracle(Technique):
+        cost = cost_
+
+        def __init__(self, seconds: float | None = None, seed: int = 0) -> None:
+            self.seconds, self.seed = seconds, seed
+
+        def fit(self, X: Activations, y: np.ndarray, *, sample_weight: Any = None, target: Any = None) -> Oracle:
+            if fails:
+                raise fails
+            self._check(y)
+            return self
+
+        def predict_proba(self, X: Activations) -> np.ndarray:
+            truth, luck = np.asarray(X).T[:2]
+            said = np.where(luck < skill, truth, 1 - truth).astype(int)
+            return np.eye(2)[said] * 0.8 + 0.1
+
+    return Oracle
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[Technique]]:
+    """Techniques by name, instead of those on disk."""
+    table: dict[str, type[Technique]] = {}
+    monkeypatch.setattr(_discover, "load", lambda floor, name: table[name])
+    return table
+
+
+def ground(rows: int = 600) -> Field:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, rows)
+    seen = Activations(np.c_[y, rng.random(rows)], np.arange(rows).astype(str), "pooled", "vector")
+    parts = np.split(np.arange(rows), [int(0.6 * rows), int(0.8 * rows)])
+    return Field(lambda c, t: seen, y, *parts, metric_for(y, "label"))
+
+
+def entries(*names: str) -> list[Contender]:
+    return [Contender("made", n, "pretrained") for n in names]
+
+
+def test_the_dear_one_ships_only_when_it_wins(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.70, 1), "dear": oracle(0.90, 3), "equal": oracle(0.70, 4)}
+    g = ground()
+    trials = race(entries("cheap", "equal"), g, Clock(100))
+    assert best(trials, g).contender.technique == "cheap"
+    trials = race(entries("cheap", "dear"), g, Clock(100))
+    assert best(trials, g).contender.technique == "dear"
+
+
+def test_dearer_ones_are_not_tried_once_they_gain_nothing(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.95, 1), "worse": oracle(0.60, 3), "dearest": oracle(0.99, 4)}
+    trials = race(entries("cheap", "worse", "dearest"), ground(), Clock(100))
+    assert [t.status for t in trials] == ["done", "done", "skipped"]
+    assert "gained" in trials[2].why
+
+
+def test_the_floor_runs_even_after_the_race_has_stopped(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.95, 1), "worse": oracle(0.60, 3), "scratch": oracle(0.6, 4)}
+    order = [*entries("cheap", "worse"), Contender("made", "scratch", "scratch")]
+    assert race(order, ground(), Clock(100))[-1].status == "done"
+
+
+def test_no_time_left_is_said_not_swallowed(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.7, 1), "dear": oracle(0.9, 3)}
+    trials = race(entries("cheap", "dear"), ground(), Clock(10.0, spent=8.0))
+    assert [t.status for t in trials] == ["done", "skipped"]
+    assert "budget" in trials[1].why
+
+
+def test_a_contender_that_breaks_does_not_end_the_race(known: dict[str, type[Technique]]) -> None:
+    known |= {
+        "breaks": oracle(0.9, 1, fails=RuntimeError("kaput")),
+        "declines": oracle(0.9, 1, fails=NotApplicable("not for this")),
+        "works": oracle(0.7, 1),
+    }
+    g = ground()
+    trials = race(entries("breaks", "declines", "works"), g, Clock(100))
+    assert [(t.status, t.why) for t in trials[:2]] == [("failed", "RuntimeError: kaput"), ("skipped", "not for this")]
+    assert best(trials, g).contender.technique == "works"
+    with pytest.raises(NotApplicable, match="kaput"):
+        best(trials[:2], g)
+
+
+def test_few_rows_are_judged_out_of_fold(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.7, 1)}
+    g = ground(60)
+    (trial,) = race(entries("cheap"), g, Clock(100))
+    assert trial.valid is not None
+    assert trial.valid["rows"] == 48
+    assert trial.scores["known"].shape == (48, 2)
+    many = ground(races.FEW * 2)
+    (trial,) = race(entries("cheap"), many, Clock(100))
+    assert trial.valid is not None
+    assert trial.valid["rows"] == len(many.valid)
+
+
+def test_a_finished_trial_is_not_run_again(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.7, 1)}
+    g = ground()
+    first = race(entries("cheap"), g, Clock(100))
+    known["cheap"] = oracle(0.7, 1, fails=RuntimeError("ran again"))
+    again = race(entries("cheap"), g, Clock(100), done={t.contender: t for t in first})
+    assert again[0] is first[0]
+
+
+def test_contenders_come_cheapest_first_with_their_roles() -> None:
+    names = ["full", "majority", "ridge", "scratch"]
+    found = contenders(names, "minilm", "ngrams", kind="label", floor=("tfidf",))
+    assert [c.role for c in found][:2] == ["majority", "classical"]
+    assert found[-1].technique == "full"
+    assert next(c for c in found if c.technique == "scratch").role == "scratch"
+    assert {c.backbone for c in found if c.role == "classical"} == {"ngrams"}

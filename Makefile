@@ -8,7 +8,7 @@ TESTS  ?=
 # Networks in tests are tiny: one thread a worker, two workers.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup demo test check format bench docs clean
+.PHONY: help setup demo test check format tree bench docs clean
 
 help:
 	@echo "make setup   make .venv with headstart and every tool"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    setup, then all tests with coverage (TESTS='-k word' for some)"
 	@echo "make check   setup, then style, types, imports and house rules"
 	@echo "make format  let ruff rewrite what it can"
+	@echo "make tree    write the tree of files into the README"
 	@echo "make bench   setup, then the benchmarks of docs/benchmarks.md (long)"
 	@echo "make docs    setup, then the documentation into site/"
 	@echo "make clean   remove what the targets above wrote, except .venv and runs/"
@@ -51,11 +52,14 @@ format: setup
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
+tree: setup
+	@$(BIN)/python docs/tree.py
+
 bench: setup
 	@$(BIN)/python -m benchmarks
 
 docs: setup
-	@$(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
 	@rm -rf build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache src/*.egg-info

@@ -29,7 +29,7 @@ def _ordered(folder: Path) -> list[Path]:
 def _words(path: Path) -> str:
     source = (path / "__init__.py" if path.is_dir() else path).read_text(encoding="utf-8")
     first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
-    return first if len(first) <= 110 else first[:109].rsplit(" ", 1)[0] + " …"
+    return first if len(first) <= 92 else first[:91].rsplit(" ", 1)[0] + " …"
 
 
 def main() -> None:

@@ -1,0 +1,227 @@
+"""Files of rows: CSV and its kin, JSON lines, Parquet, Hugging Face `datasets` folders, data frames. Nothing is guessed silently."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.data.raw import Raw, column
+from headstart.errors import DataError
+
+DELIMITED = (".csv", ".tsv", ".tab", ".txt")
+KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow")
+SNIFFED = 65_536  # characters that the delimiter is guessed from
+LONGEST_CELL = 2**30
+
+
+def load(path: Path) -> Raw:
+    """The columns of a file, chosen by its ending."""
+    if path.stat().st_size == 0:
+        raise DataError(
+            f"{path.name} is empty (0 bytes)", expected="a header line and rows", do="check how it was written"
+        )
+    suffix = path.suffix.lower()
+    if suffix in DELIMITED:
+        raw = _delimited(path)
+    elif suffix in (".jsonl", ".ndjson", ".json"):
+        raw = _json(path)
+    elif suffix in (".parquet", ".pq"):
+        raw = _parquet([path])
+    elif suffix == ".arrow":
+        raw = _arrow([path])
+    else:
+        raise DataError(f"{path.name}: files ending in {suffix or 'nothing'} are not read", expected=", ".join(KNOWN))
+    raw.base = path.parent
+    if not len(raw):
+        raise DataError(f"{path.name} holds no rows", expected="a header line and at least one row")
+    return raw
+
+
+def from_frame(frame: Any) -> Raw:
+    """The columns of a pandas DataFrame; rows are called by its index."""
+    names = [str(c) for c in frame.columns]
+    raw = Raw({}, column(str(i) for i in frame.index))
+    for name, position in zip(_unique(names, raw.notes), range(len(names)), strict=True):
+        series = frame.iloc[:, position]
+        values = column(series.astype(object).where(series.notna(), None))
+        raw.columns[name] = column(v.item() if isinstance(v, np.generic) else v for v in values)
+    return raw
+
+
+def from_records(records: list[dict[str, Any]]) -> Raw:
+    """The columns of a list of dicts; a key that a row lacks is None there."""
+    keys = dict.fromkeys(str(k) for r in records for k in r)
+    columns = {k: column(r.get(k) for r in records) for k in keys}
+    return Raw(columns, column(str(i) for i in range(len(records))))
+
+
+def text_of(path: Path) -> tuple[str, str | None]:
+    """The text of a file and, where it is not plain UTF-8, a note that says how it was read."""
+    raw = path.read_bytes()
+    marks = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+    for mark, encoding in marks:
+        if raw.startswith(mark):
+            try:
+                return raw.decode(encoding), None if encoding == "utf-8-sig" else f"{path.name} was read as {encoding}"
+            except UnicodeDecodeError:
+                break
+    for encoding in ("utf-8", "cp1252", "latin-1"):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        note = f"{path.name} is not UTF-8: it was read as {encoding}; save it as UTF-8 if letters look wrong"
+        return text, None if encoding == "utf-8" else note
+    raise AssertionError("latin-1 decodes any bytes")
+
+
+def _delimited(path: Path) -> Raw:
+    text, note = text_of(path)
+    raw = Raw({}, column([]), notes=[note] if note else [])
+    if "\0" in text:
+        raise DataError(
+            f"{path.name} holds NUL characters", expected="text", do="it may be a spreadsheet: save it as CSV"
+        )
+    delimiter = _delimiter(text, path.suffix.lower())
+    if delimiter != ",":
+        raw.notes.append(f"cells of {path.name} are separated by {({chr(9): 'tabs'}).get(delimiter, repr(delimiter))}")
+    before = csv.field_size_limit(LONGEST_CELL)
+    try:
+        lines = list(_lines(text, delimiter))
+    except csv.Error as error:
+        raise DataError(f"{path.name} is no well-formed CSV ({error})", expected="cells in quotes where they hold line breaks") from error  # fmt: skip
+    finally:
+        csv.field_size_limit(before)
+    if not lines:
+        raise DataError(f"{path.name} holds no text", expected="a header line and rows")
+    header = _unique([h.strip() for h in lines[0][1]], raw.notes)
+    rows = []
+    for number, cells in lines[1:]:
+        if len(cells) == len(header):
+            rows.append((number, cells))
+        else:
+            raw.skipped.append((f"line {number}", f"{len(cells)} cells where the header has {len(header)}"))
+    raw.names = column(f"line {number}" for number, _ in rows)
+    raw.columns = {h: column(cells[k] for _, cells in rows) for k, h in enumerate(header)}
+    return raw
+
+
+def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line number where the row starts, cells); empty lines are passed over."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == ",")
+    start = 1
+    for cells in reader:
+        if cells:
+            yield start, cells
+        start = reader.line_num + 1
+
+
+def _delimiter(text: str, suffix: str) -> str:
+    """The separator that splits the first rows into the same number of cells, more than one; tabs win for .tsv."""
+    best, most = "," if suffix not in (".tsv", ".tab") else "\t", 1.0
+    sample = text[:SNIFFED]
+    if len(text) > SNIFFED:
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    for delimiter in ("\t" if suffix in (".tsv", ".tab") else ",", ",", "\t", ";", "|"):
+        try:
+            widths = [len(cells) for _, cells in _lines(sample, delimiter)][:100]
+        except csv.Error:
+            continue
+        width = widths[0] if widths else 0
+        agree = sum(w == width for w in widths) / max(len(widths), 1)
+        score = width * agree**4 if width > 1 else 0.0
+        if score > most:
+            best, most = delimiter, score
+    return best
+
+
+def _unique(names: list[str], notes: list[str]) -> list[str]:
+    """Column names without twins and blanks; what was renamed is noted."""
+    seen: dict[str, int] = {}
+    out = []
+    for position, name in enumerate(names):
+        given = name or f"column {position + 1}"
+        seen[given] = seen.get(given, 0) + 1
+        out.append(given if seen[given] == 1 else f"{given} ({seen[given]})")
+    twins = [n for n, k in seen.items() if k > 1]
+    if twins:
+        notes.append(
+            f"several columns are called {', '.join(twins)}: the later ones were renamed '{twins[0]} (2)' and so on"
+        )
+    return out
+
+
+def _json(path: Path) -> Raw:
+    text, note = text_of(path)
+    records: list[dict[str, Any]] = []
+    names: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    if text.lstrip().startswith("["):
+        try:
+            entries = [(f"entry {i}", e) for i, e in enumerate(json.loads(text))]
+        except ValueError as error:
+            raise DataError(
+                f"{path.name} is no JSON ({error})", expected="a list of objects, or one object a line"
+            ) from error
+    else:
+        entries = []
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                try:
+                    entries.append((f"line {number}", json.loads(line)))
+                except ValueError as error:
+                    skipped.append((f"line {number}", f"no JSON ({error})"))
+    for name, entry in entries:
+        if isinstance(entry, dict):
+            records.append(entry)
+            names.append(name)
+        else:
+            skipped.append((name, "no JSON object"))
+    raw = from_records(records)
+    raw.names, raw.skipped, raw.notes = column(names), skipped, [note] if note else []
+    raw.refuse_if_broken()
+    return raw
+
+
+def _parquet(paths: list[Path]) -> Raw:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return _from_arrow(pa.concat_tables([pq.read_table(p) for p in paths], promote_options="permissive"))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{paths[0].name} is no readable Parquet file ({error})", expected="a whole Parquet file"
+        ) from error
+
+
+def _arrow(paths: list[Path]) -> Raw:
+    import pyarrow as pa
+
+    tables = []
+    for path in paths:
+        try:
+            with pa.memory_map(str(path)) as source:
+                tables.append(pa.ipc.open_stream(source).read_all())
+        except pa.ArrowInvalid:
+            try:
+                with pa.memory_map(str(path)) as source:
+                    tables.append(pa.ipc.open_file(source).read_all())
+            except pa.ArrowException as error:
+                raise DataError(
+                    f"{path.name} is no readable Arrow file ({error})", expected="a whole Arrow file"
+                ) from error
+    return _from_arrow(pa.concat_tables(tables, promote_options="permissive"))
+
+
+def _from_arrow(table: Any) -> Raw:
+    notes: list[str] = []
+    names = _unique(table.column_names, notes)
+    columns = {n: column(table.column(i).to_pylist()) for i, n in enumerate(names)}
+    return Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes)

@@ -1,0 +1,104 @@
+"""Folders: one sub-folder a class, or train/valid/test above the classes; and Hugging Face `datasets` on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from headstart.data.files import KNOWN, load
+from headstart.data.images import is_picture
+from headstart.data.raw import Raw, column
+from headstart.data.splits import side_of as _split_of
+from headstart.errors import DataError
+
+JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"})
+
+
+def load_folder(folder: Path) -> Raw:
+    """The rows of a folder, by looking at what lies in it."""
+    from headstart.data.huggingface import is_saved, load_saved
+
+    if is_saved(folder):
+        return load_saved(folder)
+    found = list(_walk(folder))
+    pictures = [p for p in found if is_picture(p.name)]
+    if pictures:
+        return _image_folder(folder, pictures, len(found) - len(pictures))
+    files = [p for p in found if p.suffix.lower() in KNOWN]
+    if len(files) == 1:
+        return load(files[0])
+    if files and all(_split_of(p.stem) for p in files):
+        return _split_files(files)
+    what = f"{len(found)} other files" if found else "nothing"
+    raise DataError(
+        f"no pictures in {folder} ({what})",
+        expected="one sub-folder a class with pictures in it, or one table file",
+        do=f"name one of its tables: {', '.join(sorted(p.name for p in files)[:5])}" if files else "check the path",
+    )
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All pictures below a folder, sorted by path."""
+    return [p for p in _walk(folder) if is_picture(p.name)]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below a folder in a fixed order; hidden files and system litter are passed over, each real folder once."""
+    seen: set[tuple[int, int]] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(f for f in folders if not _is_junk(f))
+        yield from (Path(place) / f for f in sorted(files) if not _is_junk(f))
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith((".", "._")) or name.lower() in JUNK
+
+
+def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
+    parts = [p.relative_to(folder).parts for p in pictures]
+    own = {x[0] for x in parts if len(x) > 1}
+    split = bool(own) and all(_split_of(name) for name in own) and all(len(x) > 2 for x in parts)
+    depth = 1 if split else 0
+    flat = all(len(x) == depth + 1 for x in parts)
+    raw = Raw({"image": column(str(p) for p in pictures)}, column("/".join(x) for x in parts), folder, modality="image")
+    if others:
+        raw.notes.append(f"{others} files that are no pictures were passed over")
+    if flat:
+        return raw
+    loose = np.array([len(x) == depth + 1 for x in parts])
+    raw.columns["label"] = column(x[depth] if len(x) > depth + 1 else None for x in parts)
+    raw.target = "label"
+    if split:
+        raw.columns["split"] = column(x[0] for x in parts)
+        raw.split = "split"
+    if loose.any():
+        raw.notes.append(f"{loose.sum()} pictures lie outside the class folders and were passed over")
+        raw.take(~loose)
+    classes = len(set(raw.columns["label"]))
+    raw.notes.append(
+        f"{len(raw)} pictures in {classes} class folders" + (f" under {', '.join(sorted(own))}" if split else "")
+    )
+    return raw
+
+
+def _split_files(files: list[Path]) -> Raw:
+    raws = [(str(_split_of(p.stem)), load(p)) for p in files]
+    shared = [c for c in raws[0][1].columns if all(c in r.columns for _, r in raws)]
+    out = Raw(
+        {c: np.concatenate([r.columns[c] for _, r in raws]) for c in shared},
+        column(f"{p.name} {name}" for p, (_, r) in zip(files, raws, strict=True) for name in r.names),
+        files[0].parent,
+        notes=[n for _, r in raws for n in r.notes],
+        skipped=[(f"{p.name} {name}", why) for p, (_, r) in zip(files, raws, strict=True) for name, why in r.skipped],
+    )
+    out.columns["split"] = column(s for s, r in raws for _ in range(len(r)))
+    out.split = "split"
+    return out

@@ -1,0 +1,132 @@
+"""From the cells of the target column to classes, several classes a row, or a number; what was decided is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headstart.data.dataset import TargetKind
+from headstart.data.raw import is_missing
+from headstart.errors import DataError
+
+SEPARATOR = "|"
+MOST_WHOLE = 20  # this many different whole numbers, or fewer, are taken for classes
+
+
+@dataclass(frozen=True)
+class Target:
+    """An encoded target: codes, a 0/1 matrix or numbers, and what the columns are called."""
+
+    values: np.ndarray
+    kind: TargetKind
+    classes: tuple[str, ...]
+    note: str
+
+
+def reasons(cells: np.ndarray) -> list[str | None]:
+    """Why a row cannot be used for its target, or None; numbers must be finite."""
+    out: list[str | None] = []
+    for cell in cells:
+        if isinstance(cell, list | tuple | set | np.ndarray):
+            out.append(None)
+        elif is_missing(cell):
+            out.append("the target is missing")
+        elif (number := as_number(cell)) is not None and not np.isfinite(number):
+            out.append("the target is infinite")
+        else:
+            out.append(None)
+    return out
+
+
+def encode(cells: np.ndarray, name: str) -> Target:
+    """Encode cells that are all there.
+
+    Cells with `|`, or lists, are several labels a row. Numbers are a number to predict unless they are few whole ones.
+    """
+    if any(isinstance(c, list | tuple | set | np.ndarray) or (isinstance(c, str) and SEPARATOR in c) for c in cells):
+        return _several(cells, name)
+    numbers = [as_number(c) for c in cells]
+    if all(n is not None for n in numbers) and not any(isinstance(c, bool) for c in cells):
+        values = np.array(numbers, dtype=np.float64)
+        different = np.unique(values)
+        whole = bool((different == np.round(different)).all())
+        if not whole or len(different) > MOST_WHOLE or len(different) > max(2, len(values) // 2):
+            why = "fractions" if not whole else f"{len(different)} different whole numbers"
+            _refuse_one(different, name)
+            return Target(values, "number", (), f"the target {name!r} is a number to predict ({why})")
+        texts = np.array([str(int(v)) for v in values])
+        order = [str(int(v)) for v in different]
+        return _label(texts, order, name, f"{len(order)} different whole numbers")
+    texts = np.array([_word(c) for c in cells])
+    return _label(texts, sorted(set(texts.tolist())), name, "")
+
+
+def as_number(cell: Any) -> float | None:
+    """A cell as a float, or None where it is no number.
+
+    >>> as_number("1e3"), as_number(True), as_number("1_000"), as_number("red")
+    (1000.0, 1.0, None, None)
+    """
+    if isinstance(cell, str) and ("_" in cell or not cell.strip()):  # Python reads 1_000 as a number; people do not
+        return None
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _label(texts: np.ndarray, order: list[str], name: str, why: str) -> Target:
+    _refuse_one(np.array(order), name)
+    code = {text: k for k, text in enumerate(order)}
+    values = np.array([code[t] for t in texts], dtype=np.int64)
+    counts = np.bincount(values)
+    if len(order) > 50 and len(order) > len(values) // 2:
+        raise DataError(
+            f"the target {name!r} has {len(order)} different values in {len(values)} rows",
+            expected="classes that recur, or numbers", do="name another column with --target",
+        )  # fmt: skip
+    shown = ", ".join(f"{c} {n}" for c, n in list(zip(order, counts, strict=True))[:8]) + (
+        ", ..." if len(order) > 8 else ""
+    )
+    note = f"the target {name!r} is a label with {len(order)} classes" + (f" ({why})" if why else "") + f": {shown}"
+    rare = [c for c, n in zip(order, counts, strict=True) if n < 3]
+    if rare:
+        note += f"; fewer than 3 rows of {', '.join(rare[:8])}: too few to learn from and to test on"
+    return Target(values, "label", tuple(order), note)
+
+
+def _several(cells: np.ndarray, name: str) -> Target:
+    sets = [_parts(c) for c in cells]
+    order = sorted({part for s in sets for part in s})
+    _refuse_one(np.array(order), name)
+    code = {text: k for k, text in enumerate(order)}
+    values = np.zeros((len(cells), len(order)), dtype=np.int64)
+    for i, parts in enumerate(sets):
+        values[i, [code[p] for p in parts]] = 1
+    mean = values.sum(1).mean()
+    return Target(values, "labels", tuple(order), f"the target {name!r} holds several labels a row: {len(order)} in all, {mean:.1f} a row")  # fmt: skip
+
+
+def _parts(cell: Any) -> list[str]:
+    found = (
+        cell.split(SEPARATOR)
+        if isinstance(cell, str)
+        else cell
+        if isinstance(cell, list | tuple | set | np.ndarray)
+        else [cell]
+    )
+    return [w for part in found if (w := _word(part))]
+
+
+def _word(cell: Any) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()
+
+
+def _refuse_one(different: np.ndarray, name: str) -> None:
+    if len(different) < 2:
+        only = f"only one value ({different[0]})" if len(different) else "no values"
+        raise DataError(f"the target {name!r} has {only}", expected="at least two classes or numbers", do="name another column with --target")  # fmt: skip

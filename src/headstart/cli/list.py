@@ -38,17 +38,13 @@ def list(
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    columns = [*dict.fromkeys(key for row in rows for key in row)]
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
     for row in rows:
-        table.add_row(*(_words(row.get(column)) for column in columns))
-    Console().print(table)
+        typer.secho(row["name"], bold=True, nl=False)
+        print(f"  {row['what']}".rstrip())
+        facts = (
+            f"{key.replace('_', ' ')}: {_words(value)}" for key, value in row.items() if key not in ("name", "what")
+        )
+        print("   ", "; ".join(fact for fact in facts if not fact.endswith(": ")))
 
 
 def _words(value: Any) -> str:
@@ -65,7 +61,7 @@ def _techniques() -> Sequence[Row]:
             "learns": _strings(facts.get("learns")) or ("label",),
             "needs": needs,
             "installed": _installed(needs),
-            "what it does": _discover.summary("techniques", name),
+            "what": _discover.summary("techniques", name),
         }
         for name, facts, needs in _files("techniques")
     ]
@@ -79,7 +75,7 @@ def _backbones() -> Sequence[Row]:
             "reads": _strings(facts.get("modalities")),
             "needs": needs,
             "installed": _installed(needs),
-            "what it is": _discover.summary("backbones", name),
+            "what": _discover.summary("backbones", name),
         }
         for name, facts, needs in _files("backbones")
     ]
@@ -91,20 +87,21 @@ def _samples() -> Sequence[Row]:
     return [{"name": name, **samples.describe(name)} for name in samples.names()]
 
 
-def _plain(floor: str) -> Callable[[], Sequence[Row]]:
+def _functions(floor: str, gives: str) -> Callable[[], Sequence[Row]]:
+    """Rows of the files whose function has a return annotation with `gives` in it."""
+
     def rows() -> Sequence[Row]:
-        known = ((name, needs, _discover.summary(floor, name)) for name, _, needs in _files(floor))
         return [
-            {"name": name, "needs": needs, "installed": _installed(needs), "what it says": words}
-            for name, needs, words in known
-            if not words.startswith("(")
+            {"name": name, "needs": needs, "installed": _installed(needs), "what": _discover.summary(floor, name)}
+            for name, facts, needs in _files(floor)
+            if "return" in facts and gives in ast.unparse(facts["return"])
         ]
 
     return rows
 
 
 def _files(floor: str) -> Iterator[tuple[str, dict[str, ast.expr], tuple[str, ...]]]:
-    """Name, class-level assignments and third-party imports of every file of a floor."""
+    """Name, facts (class variables, or what the function returns) and third-party imports of every file of a floor."""
     spec = find_spec(f"headstart.{floor}")
     folders = (spec.submodule_search_locations or []) if spec else []
     for name in _discover.names(floor):
@@ -115,7 +112,9 @@ def _files(floor: str) -> Iterator[tuple[str, dict[str, ast.expr], tuple[str, ..
         tree = ast.parse(path.read_text(encoding="utf-8"))
         facts: dict[str, ast.expr] = {}
         for node in tree.body:
-            if isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", ""):
+            if isinstance(node, ast.FunctionDef) and node.name == name and node.returns:
+                facts["return"] = node.returns
+            elif isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", ""):
                 for line in node.body:
                     if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
                         facts[line.target.id] = line.value
@@ -149,6 +148,6 @@ ROWS: dict[What, Callable[[], Sequence[Row]]] = {
     What.backbones: _backbones,
     What.data: _samples,
     What.samples: _samples,
-    What.scores: _plain("selection"),
-    What.checks: _plain("audit"),
+    What.scores: _functions("selection", "float"),
+    What.checks: _functions("audit", "Finding"),
 }

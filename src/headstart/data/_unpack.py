@@ -36,7 +36,7 @@ def vader(stem: str) -> Build:
 
 
 def emoji(archive: Path, out: Path) -> None:
-    """Google's pictures at 64 pixels, one folder a category; base emoji only, so that no two differ by skin tone alone."""
+    """Google's pictures at 64 pixels, a folder a category; base emoji only: no two differ by skin tone alone."""
     with tarfile.open(archive) as files:
         members = {m.name: m for m in files.getmembers() if m.isfile()}
         entries = json.loads(_read(files, members["package/emoji.json"]))

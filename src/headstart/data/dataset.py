@@ -49,8 +49,9 @@ class Dataset:
         """The rows at integer positions (or a boolean mask), in that order."""
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index
-        pick = lambda a: None if a is None else a[index]  # noqa: E731
-        rows = self.rows[index] if isinstance(self.rows, np.ndarray) else [self.rows[i] for i in index]
+        pick: Any = lambda a: None if a is None else a[index]  # noqa: E731
+        own: Any = self.rows
+        rows = own[index] if isinstance(own, np.ndarray) else [own[i] for i in index]
         return replace(
             self, rows=rows, ids=self.ids[index], target=pick(self.target), split=pick(self.split),
             domain=pick(self.domain), groups=pick(self.groups), names=pick(self.names),

@@ -95,4 +95,5 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     """Centred rows of length one: what all rows share (a style, a language) says nothing about two of them."""
     values = np.nan_to_num(np.asarray(vectors, dtype=np.float32))
     values = values - values.mean(0)
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    unit: np.ndarray = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -1,23 +1,25 @@
-"""Files of rows: CSV and its kin, JSON lines, Parquet, Hugging Face `datasets` folders, data frames. Nothing is guessed silently."""
+"""Files of rows: CSV and its kin, JSON lines, Parquet, Arrow, data frames. Nothing is guessed silently."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart.data.raw import Raw, column
+from headstart.data.raw import Raw, column, is_missing
 from headstart.errors import DataError
 
 DELIMITED = (".csv", ".tsv", ".tab", ".txt")
 KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow")
 SNIFFED = 65_536  # characters that the delimiter is guessed from
 LONGEST_CELL = 2**30
+DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
 def load(path: Path) -> Raw:
@@ -95,7 +97,9 @@ def _delimited(path: Path) -> Raw:
     try:
         lines = list(_lines(text, delimiter))
     except csv.Error as error:
-        raise DataError(f"{path.name} is no well-formed CSV ({error})", expected="cells in quotes where they hold line breaks") from error  # fmt: skip
+        raise DataError(
+            f"{path.name} is no well-formed CSV ({error})", expected="line breaks only in quotes"
+        ) from error
     finally:
         csv.field_size_limit(before)
     if not lines:
@@ -109,6 +113,8 @@ def _delimited(path: Path) -> Raw:
             raw.skipped.append((f"line {number}", f"{len(cells)} cells where the header has {len(header)}"))
     raw.names = column(f"line {number}" for number, _ in rows)
     raw.columns = {h: column(cells[k] for _, cells in rows) for k, h in enumerate(header)}
+    if delimiter != ",":
+        _decimal_commas(raw)
     return raw
 
 
@@ -120,6 +126,15 @@ def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         if cells:
             yield start, cells
         start = reader.line_num + 1
+
+
+def _decimal_commas(raw: Raw) -> None:
+    """Columns of numbers such as 3,14 (the reason why people separate cells by semicolons) get a decimal point."""
+    for name, cells in raw.columns.items():
+        there = [c for c in cells if not is_missing(c)]
+        if there and all(DECIMAL_COMMA.fullmatch(c.strip()) for c in there) and any("," in c for c in there):
+            raw.columns[name] = column(c.replace(",", ".") for c in cells)
+            raw.notes.append(f"column {name!r} has decimal commas: 3,14 was read as 3.14")
 
 
 def _delimiter(text: str, suffix: str) -> str:

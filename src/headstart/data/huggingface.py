@@ -79,4 +79,4 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error})", expected="a folder as save_to_disk writes it", do="save it again") from error  # fmt: skip
+        raise DataError(f"{path} cannot be read ({error})", expected="a folder that save_to_disk wrote") from error

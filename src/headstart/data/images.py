@@ -13,7 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from headstart.data.raw import content_id, threads
 from headstart.errors import BrokenRow
 
-SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .avif .jp2".split())
+SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in "jpg jpeg jpe jfif png gif bmp dib webp tif tiff ppm pgm pbm avif jp2".split()  # noqa: SIM905
+)
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 MOST_PIXELS = 80_000_000  # decoded at once: about 240 MB; a larger JPEG is decoded at 1/2, 1/4 or 1/8 scale
 MOST_PROGRESSIVE = 160_000_000  # a progressive JPEG keeps all coefficients in memory whatever the scale
@@ -64,11 +67,10 @@ def check(row: Any) -> tuple[str, str | None]:
     return content_id(raw), None
 
 
-def check_all(rows: list[Any]) -> tuple[list[str], list[str | None]]:
-    """Ids and reasons of many pictures; threads, since decoding and hashing let go of the interpreter."""
+def check_all(rows: list[Any]) -> list[tuple[str, str | None]]:
+    """`check` for many pictures, in threads: hashing and decoding let go of the interpreter."""
     with ThreadPoolExecutor(threads()) as pool:
-        found = list(pool.map(check, rows, chunksize=1))
-    return [i for i, _ in found], [why for _, why in found]
+        return list(pool.map(check, rows))
 
 
 def content(row: Any) -> bytes:
@@ -87,7 +89,7 @@ def _open(row: Any, at_least: int | None) -> Image.Image:
         return _from_array(row)
     if isinstance(row, Image.Image):
         return row
-    source = io.BytesIO(row) if isinstance(row, bytes | bytearray | memoryview) else open(row, "rb")
+    source = io.BytesIO(row) if isinstance(row, bytes | bytearray | memoryview) else Path(row).open("rb")  # noqa: SIM115
     with source:
         image = _identify(source)
         if image.format in ("JPEG", "MPO"):

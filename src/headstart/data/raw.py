@@ -71,7 +71,7 @@ def is_missing(value: Any) -> bool:
         return True
     if isinstance(value, str):
         return value.strip().lower() in MISSING
-    return bool(np.isscalar(value) and value != value)  # NaN and NaT differ from themselves
+    return bool(np.isscalar(value) and value != value)  # noqa: PLR0124  (NaN and NaT differ from themselves)
 
 
 def content_id(content: bytes) -> str:

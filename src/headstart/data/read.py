@@ -10,43 +10,39 @@ import numpy as np
 
 from headstart.data import images, roles, tables, targets, texts
 from headstart.data.dataset import SPLITS, Dataset, Modality
-from headstart.data.files import from_frame, from_records, load
-from headstart.data.folders import load_folder
-from headstart.data.raw import Raw, column, content_id
+from headstart.data.raw import Raw, content_id, is_missing
+from headstart.data.sources import attach, open_source
 from headstart.data.splits import assign, by_user
-from headstart.errors import DataError, PlanError
+from headstart.errors import DataError
 
 Built = tuple[Sequence[Any], list[str], list[str | None]]
 
 
 def read(
-    source: Any, *, target: Any = None, inputs: Sequence[str] = (), group: str | None = None, split: str | None = None,
+    source: Any, *, target: Any = None, inputs: Sequence[str] = (), group: Any = None, split: str | None = None,
     modality: str | None = None, seed: int = 0,
 ) -> Dataset:  # fmt: skip
     """Read labelled rows and split them into train, valid and test.
 
     `source` is a folder of images, a CSV/TSV/JSONL/Parquet file, a Hugging Face folder, "sample:reviews", a DataFrame,
-    or a list or array (then `target` is the array of targets). `group` and `split` name columns. What was chosen by
-    looking is in `notes`; broken rows are in `skipped`. Raises DataError where the rows, the target or the split cannot
-    be used, or more than 5 % of the rows are broken.
+    or a list or array (then `target` is the array of targets). `group` and `split` name columns; `group` may also be an
+    array. What was chosen by looking is in `notes`; broken rows are in `skipped`. Raises DataError where the rows, the
+    target or the split cannot be used, or more than 5 % of the rows are broken.
 
     >>> data = read(["good"] + [f"text {i}" for i in range(19)], target=[0, 1] * 10)
     >>> data.modality, data.target_kind, data.classes
     ('text', 'label', ('0', '1'))
     """
-    raw = _load(source)
+    raw = open_source(source)
+    is_made_up = raw.modality is not None  # a folder or list: its columns carry our names, not the user's
     if target is not None and not isinstance(target, str):
-        target = _attach(raw, target)
+        target = attach(raw, target, "target")
+    if group is not None and not isinstance(group, str):
+        group = attach(raw, group, "group")
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
-    split = roles.known(split, names, "split") if split else raw.split
-    found = roles.find(
-        raw, target=target, inputs=tuple(inputs), apart=tuple(c for c in (group, split) if c), modality=modality
-    )
-    if found.target is None:
-        raise DataError(
-            "nothing says what to predict", expected="class folders, a target column or targets", do="pass --target"
-        )
+    own = roles.known(split, names, "split") if split else raw.split
+    found = roles.find(raw, target=target, inputs=inputs, group=group, split=own, modality=modality)
     raw.notes += found.notes
     raw.drop(targets.reasons(raw.columns[found.target]))
     rows, ids = _build(raw, found.modality, found.inputs)
@@ -55,186 +51,146 @@ def read(
         raise DataError("no usable row is left", expected="rows with an input and a target", do="check the source")
     aim = targets.encode(raw.columns[found.target], found.target)
     raw.notes.append(aim.note)
+    _name_copies(ids, aim.values, raw.notes)
     groups = _groups(raw, group)
-    sides, keep = _split(raw, split, ids, aim, groups, seed)
+    if own:
+        sides, keep = by_user(raw.columns[own], ids, groups, raw.notes, seed)
+    else:
+        sides, keep = assign(ids, aim.values, aim.kind, groups, seed=seed), np.ones(len(ids), dtype=bool)
+        raw.notes.append("rows are split by a hash of their content" + (", whole groups together" if group else ""))
+    raw.notes.append("split: " + ", ".join(f"{s} {(sides[keep] == s).sum()}" for s in SPLITS))
+    _need_every_side(sides[keep], aim.values[keep], aim)
+    used = {found.target, own} if found.modality == "table" else {found.target, own, *found.inputs}
     data = Dataset(
         found.modality, rows, ids, aim.values, aim.kind, aim.classes, sides, groups=groups, names=raw.names,
-        columns={k: v for k, v in raw.columns.items() if k not in (found.target, split) and (k not in found.inputs or found.modality == "table")},
-        notes=tuple(raw.notes), skipped=tuple(raw.skipped), inputs=found.inputs if raw.base is None or found.modality != "image" else (),
-        own_split=split is not None,
+        columns={k: v for k, v in raw.columns.items() if k not in used}, notes=tuple(raw.notes),
+        skipped=tuple(raw.skipped), inputs=() if is_made_up else found.inputs, own_split=own is not None,
     )  # fmt: skip
     return data if keep.all() else data.take(keep)
 
 
 def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = ()) -> Dataset:
-    """Read rows to predict, in the order of the source and without a target; a broken row raises DataError.
+    """Read rows to predict, in the order of the source and without a target.
 
-    `modality` and `inputs` are what the model was trained on.
+    `modality` and `inputs` are what the model was trained on. Files that are broken are listed in `skipped`; of rows in
+    memory none is left out silently: a broken one raises DataError. Empty texts and empty table rows are rows as well.
 
-    >>> read_rows(["fine", "bad"], modality="text", inputs=()).names.tolist()
+    >>> read_rows(["fine", ""], modality="text").names.tolist()
     ['0', '1']
     """
-    raw = _load(source)
-    names = tuple(raw.columns)
-    if inputs and len(names) == 1 and modality in ("text", "image"):
-        picks = names
-    elif inputs:
-        picks = tuple(roles.known(c, list(names), "input") for c in inputs)
-    elif raw.modality == modality or len(names) == 1:
-        picks = names[:1] if modality != "table" else names
-    else:
-        _, picks = roles.inputs_of(raw, names, modality, [], given=False, aim=None)
-    rows, ids = _build(raw, cast(Modality, modality), picks)
-    raw.refuse_if_broken()
-    return Dataset(
-        cast(Modality, modality),
-        rows,
-        ids,
-        names=raw.names,
-        notes=tuple(raw.notes),
-        skipped=tuple(raw.skipped),
-        inputs=picks,
-    )
-
-
-def _load(source: Any) -> Raw:
-    """Columns out of any source."""
-    if isinstance(source, str | Path):
-        return _load_path(source)
-    if hasattr(source, "iloc") and hasattr(source, "columns"):
-        return from_frame(source)
-    if hasattr(source, "iloc"):  # a pandas Series
-        raw = from_frame(source.to_frame())
-        return raw
-    if isinstance(source, np.ndarray):
-        if source.ndim == 2 and source.dtype != object:
-            return Raw({"x": column(np.asarray(source, dtype=np.float64))}, _numbered(len(source)), modality="vector")
-        kind = "image" if source.ndim in (3, 4) else None
-        return Raw({"x": column(source)}, _numbered(len(source)), modality=kind)
-    source = list(source)
-    if not source:
-        raise DataError("no rows", expected="a list of texts, pictures, dicts or numbers")
-    if all(isinstance(row, dict) for row in source):
-        return from_records(source)
-    return _from_list(source)
-
-
-def _load_path(source: str | Path) -> Raw:
-    if isinstance(source, str) and source.startswith("sample:"):
-        from headstart.data import samples
-
-        raw = _load_path(samples.pull(source.partition(":")[2]))
-        return raw
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return load_folder(path)
-    if path.is_file():
-        if images.is_picture(path.name):
-            return Raw({"image": column([str(path)])}, column([path.name]), path.parent, modality="image")
-        return load(path)
-    near = sorted(p.name for p in path.parent.iterdir())[:8] if path.parent.is_dir() else []
-    raise DataError(f"no file or folder {str(source)!r}", expected="an existing path or sample:NAME", do=f"{path.parent} holds {', '.join(near)}" if near else "check the path")  # fmt: skip
-
-
-def _from_list(source: list[Any]) -> Raw:
-    first = source[0]
-    if isinstance(first, int | float | np.number) or (
-        isinstance(first, list | tuple) and first and isinstance(first[0], int | float)
-    ):
-        values = np.asarray(source, dtype=np.float64)
-        return Raw({"x": column(values.reshape(len(source), -1))}, _numbered(len(source)), modality="vector")
-    if isinstance(first, np.ndarray) and first.ndim == 1:
-        return Raw(
-            {"x": column(np.asarray(r, dtype=np.float64) for r in source)}, _numbered(len(source)), modality="vector"
-        )
-    cells = column(str(r) if isinstance(r, Path) else r for r in source)
-    kind = "image" if roles.look(cells, None) == "picture" else "text" if isinstance(first, str) else None
-    if kind is None:
+    raw = open_source(source)
+    kind = cast(Modality, modality)
+    picks = _picks(raw, kind, tuple(inputs))
+    rows, ids = _build(raw, kind, picks, keep_empty=True)
+    if raw.skipped and not isinstance(source, str | Path):
+        name, why = raw.skipped[0]
         raise DataError(
-            f"rows of {type(first).__name__} are not read", expected="texts, picture paths, pictures, dicts or numbers"
+            f"{len(raw.skipped)} rows are broken, the first is row {name}: {why}", expected="rows that decode"
         )
-    return Raw({"x": cells}, _numbered(len(source)), modality=kind)
+    raw.refuse_if_broken()
+    return Dataset(kind, rows, ids, names=raw.names, notes=tuple(raw.notes), skipped=tuple(raw.skipped), inputs=picks)
 
 
-def _attach(raw: Raw, target: Any) -> str:
-    values = np.asarray(target, dtype=object) if not hasattr(target, "to_numpy") else target.to_numpy(dtype=object)
-    if len(values) != len(raw):
-        raise DataError(f"{len(values)} targets for {len(raw)} rows", expected="one target a row")
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    name = "target" if "target" not in raw.columns else "target (given)"
-    raw.columns[name] = (
-        column([str(k) for k in np.flatnonzero(v)] for v in values) if values.ndim == 2 else column(values)
-    )
-    return name
+def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that the rows of a model with these inputs are made of."""
+    names = tuple(raw.columns)
+    if raw.modality == "vector" and modality == "table":  # a matrix for a model of named columns
+        matrix = np.stack([np.ravel(v) for v in raw.columns["x"]])
+        if matrix.shape[1] != len(inputs):
+            raise DataError(f"rows of {matrix.shape[1]} numbers", expected=f"{len(inputs)}: {', '.join(inputs)}")
+        raw.columns = {name: matrix[:, k].astype(object) for k, name in enumerate(inputs)}
+        return inputs
+    if raw.modality is not None:
+        if raw.modality != modality:
+            raise DataError(f"rows of {raw.modality}s", expected=f"{modality} rows, as the model was trained on")
+        return names[:1]
+    if inputs:
+        return (
+            names if len(names) == 1 and modality != "table" else tuple(roles.known(c, names, "input") for c in inputs)
+        )
+    return roles.inputs_of(raw, names, modality, [], given=False)[1]
 
 
-def _build(raw: Raw, modality: Modality, names: tuple[str, ...]) -> tuple[Sequence[Any], np.ndarray]:
+def _build(
+    raw: Raw, modality: Modality, names: tuple[str, ...], *, keep_empty: bool = False
+) -> tuple[Sequence[Any] | np.ndarray, np.ndarray]:
     """Rows and ids of one modality; broken rows move from `raw` to its `skipped`."""
     cells = [raw.columns[c] for c in names]
     if modality == "image":
-        built = _pictures(cells[0], raw)
+        rows, ids, reasons = _pictures(cells[0], raw.base)
     elif modality == "text":
-        built = texts.rows(cells)
+        rows, ids, reasons = texts.rows(cells)
     elif modality == "table":
-        built = tables.rows(dict(zip(names, cells, strict=True)), raw.notes)
+        rows, ids, reasons = tables.rows(dict(zip(names, cells, strict=True)), raw.notes)
     else:
-        built = _vectors(cells)
-    rows, ids, reasons = built
-    keep = raw.drop(reasons)
-    kept = np.stack([rows[i] for i in keep]) if modality == "vector" and len(keep) else [rows[i] for i in keep]
-    return kept, np.array([ids[i] for i in keep], dtype="<U32")
+        rows, ids, reasons = _vectors(cells)
+    if keep_empty and modality != "image":
+        reasons = [None] * len(rows)
+    kept = raw.drop(reasons)
+    chosen: Any = [rows[i] for i in kept]
+    return np.stack(chosen) if modality == "vector" and chosen else chosen, np.array(
+        [ids[i] for i in kept], dtype="<U32"
+    )
 
 
-def _pictures(cells: np.ndarray, raw: Raw) -> Built:
-    rows = [str((raw.base or Path()) / c) if isinstance(c, str) else c for c in cells]
+def _pictures(cells: np.ndarray, base: Path | None) -> Built:
+    rows = [str((base or Path()) / c.strip()) if isinstance(c, str) else c for c in cells]
     there = [i for i, c in enumerate(cells) if c is not None and (not isinstance(c, str) or c.strip())]
-    ids, reasons = [""] * len(rows), ["no picture is named"] * len(rows)
-    found, why = images.check_all([rows[i] for i in there])
-    for k, i in enumerate(there):
-        ids[i], reasons[i] = found[k], why[k]  # type: ignore[call-overload]
-    return rows, ids, cast("list[str | None]", reasons)
+    ids: list[str] = [""] * len(rows)
+    reasons: list[str | None] = ["no picture is named"] * len(rows)
+    for i, (identity, why) in zip(there, images.check_all([rows[i] for i in there]), strict=True):
+        ids[i], reasons[i] = identity, why
+    return rows, ids, reasons
 
 
 def _vectors(cells: list[np.ndarray]) -> Built:
-    if len(cells) == 1:
+    if len(cells) == 1 and isinstance(cells[0][0], np.ndarray | list | tuple):
         rows = [np.asarray(c, dtype=np.float64).ravel() for c in cells[0]]
     else:
-        rows = list(np.array([[np.nan if (n := targets.as_number(v)) is None else n for v in c] for c in cells]).T)
-    width = {len(r) for r in rows}
-    if len(width) > 1:
-        raise DataError(f"rows of different lengths: {sorted(width)[:5]}", expected="as many numbers in every row")
+        numbers = [[np.nan if (n := targets.as_number(v)) is None else n for v in c] for c in cells]
+        rows = list(np.array(numbers, dtype=np.float64).T)
+    widths = {len(r) for r in rows}
+    if len(widths) > 1:
+        raise DataError(f"rows of different lengths: {sorted(widths)[:5]}", expected="as many numbers in every row")
     return rows, [content_id(b"vector\0" + r.tobytes()) for r in rows], [None] * len(rows)
+
+
+def _name_copies(ids: np.ndarray, values: np.ndarray, notes: list[str]) -> None:
+    """Say how many rows repeat another one, and how many of those disagree with it about the target."""
+    _, first, unit = np.unique(ids, return_index=True, return_inverse=True)
+    copies = len(ids) - len(first)
+    if not copies:
+        return
+    differs = values != values[first][unit]
+    conflicts = int((differs.any(1) if differs.ndim == 2 else differs).sum())
+    notes.append(
+        f"{copies} rows repeat another one exactly: copies stay on one side of the split"
+        + (f"; {conflicts} of them have another target than the row they repeat" if conflicts else "")
+    )
 
 
 def _groups(raw: Raw, group: str | None) -> np.ndarray | None:
     if group is None:
         return None
-    cells = [str(c).strip() if c is not None else "" for c in raw.columns[group]]
-    alone = sum(not c for c in cells)
-    if alone:
+    cells = ["" if is_missing(c) else str(c).strip() for c in raw.columns[group]]
+    if alone := sum(not c for c in cells):
         raw.notes.append(f"{alone} rows name no {group!r}: each counts as a group of its own")
     groups = np.array([c or f"(row {n})" for c, n in zip(cells, raw.names, strict=True)])
     raw.notes.append(f"rows of one {group!r} stay together: {len(set(groups.tolist()))} groups")
     return groups
 
 
-def _split(
-    raw: Raw, name: str | None, ids: np.ndarray, aim: targets.Target, groups: np.ndarray | None, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The side of every row, and which rows stay."""
-    keep = np.ones(len(ids), dtype=bool)
-    if name is None:
-        sides = assign(ids, aim.values, aim.kind, groups, seed=seed)
-        raw.notes.append(
-            "rows are split by a hash of their content" + (", whole groups together" if groups is not None else "")
+def _need_every_side(sides: np.ndarray, values: np.ndarray, aim: targets.Target) -> None:
+    empty = [s for s in SPLITS if s not in sides]
+    if empty:
+        raise DataError(
+            f"no rows are left for {' and '.join(empty)}", expected="rows on every side", do="add rows or groups"
         )
-    else:
-        sides, keep = by_user(raw.columns[name], ids, aim, groups, raw.notes, seed)
-    counts = ", ".join(f"{s} {(sides[keep] == s).sum()}" for s in SPLITS)
-    raw.notes.append(f"split: {counts}")
-    return sides, keep
-
-
-def _numbered(n: int) -> np.ndarray:
-    return column(str(i) for i in range(n))
+    if aim.kind == "label":
+        missing = [aim.classes[k] for k in np.setdiff1d(values, values[sides == "train"])]
+        if missing:
+            raise DataError(
+                f"no train rows of {', '.join(missing[:8])}",
+                expected="every class among the train rows",
+                do="change the split",
+            )

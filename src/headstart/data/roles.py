@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,10 @@ from headstart.data.targets import as_number
 from headstart.errors import DataError, PlanError
 
 TARGETS = (
-    "target", "label", "labels", "class", "y", "category", "categories", "tags", "sentiment", "outcome", "diagnosis", "finding",
-    "stars", "rating", "score", "species",
-)  # fmt: skip
-TEXTS = (
-    "text",
-    "review",
-    "comment",
-    "message",
-    "body",
-    "sentence",
-    "content",
-    "description",
-    "document",
-    "abstract",
-    "question",
+    *("target", "label", "labels", "class", "y", "category", "categories", "tags", "sentiment", "outcome", "diagnosis"),
+    *("finding", "stars", "rating", "score", "species"),
 )
+TEXTS = ("text", "review", "comment", "message", "body", "sentence", "content", "description", "document", "abstract")
 IDS = (
     "id",
     "uuid",
@@ -48,8 +37,22 @@ IDS = (
     "hash",
     "column 1",
 )
+OWNERS = (
+    "patient",
+    "subject",
+    "person",
+    "user",
+    "customer",
+    "client",
+    "author",
+    "speaker",
+    "participant",
+    "site",
+    "group",
+)
 LOOKED_AT = 2000  # cells of a column that are looked at
 PROSE, PHRASE = 5.0, 2.5  # mean words a cell of a text; of something that may be joined to a text
+MOSTLY = 0.5  # share of different values from which cells are rather names or texts than categories
 MODALITIES = ("image", "text", "table", "vector")
 
 
@@ -59,11 +62,11 @@ class Roles:
 
     modality: Modality
     inputs: tuple[str, ...]
-    target: str | None
+    target: str
     notes: list[str] = field(default_factory=list)
 
 
-def known(name: str, columns: list[str], what: str) -> str:
+def known(name: str, columns: Sequence[str], what: str) -> str:
     """The column of that name; a DataError that names the closest where there is none."""
     if name in columns:
         return name
@@ -76,58 +79,56 @@ def known(name: str, columns: list[str], what: str) -> str:
 
 
 def find(
-    raw: Raw, *, target: str | None, inputs: tuple[str, ...], apart: tuple[str, ...], modality: str | None
+    raw: Raw, *, target: str | None, inputs: Sequence[str], group: str | None, split: str | None, modality: str | None
 ) -> Roles:
-    """Decide the target, the modality and the inputs; `apart` are the columns of the group and the split."""
+    """Decide the target, the modality and the inputs, leaving the columns of the group and the split apart."""
     names = list(raw.columns)
     if modality not in (None, *MODALITIES):
         raise PlanError(f"no modality {modality!r}", expected=f"one of {', '.join(MODALITIES)}")
     notes: list[str] = []
-    wanted = tuple(known(c, names, "input") for c in inputs)
+    wanted = [known(c, names, "input") for c in inputs]
+    apart = {group, split} - {None}
     aim = known(target, names, "target") if target else raw.target or _find_target(raw, {*apart, *wanted}, notes)
     if aim in wanted:
         raise PlanError(f"column {aim!r} is the target and an input", do="leave it out of --input")
-    free = [c for c in names if c not in (aim, *apart)]
-    found, chosen = inputs_of(raw, wanted or tuple(free), modality or raw.modality, notes, given=bool(wanted), aim=aim)
+    free = wanted or [c for c in names if c != aim and c not in apart]
+    if not free:
+        raise DataError(f"there is no column beside the target {aim!r}", expected="something to learn from")
+    found, chosen = inputs_of(raw, free, modality or raw.modality, notes, given=bool(wanted))
+    if found == "table":
+        _warn(raw, chosen, aim, notes)
+    if group is None:
+        _suggest_group(raw, aim, notes)
     return Roles(found, chosen, aim, notes)
 
 
 def inputs_of(
-    raw: Raw, names: tuple[str, ...], modality: str | None, notes: list[str], *, given: bool, aim: str | None
+    raw: Raw, names: Sequence[str], modality: str | None, notes: list[str], *, given: bool
 ) -> tuple[Modality, tuple[str, ...]]:
     """The modality and the columns that rows are made of."""
     looks = {c: look(raw.columns[c], raw.base) for c in names}
     pictures = [c for c in names if looks[c] == "picture"]
-    prose = [c for c in names if looks[c] == "prose" or (looks[c] == "phrase" and c.lower() in TEXTS)]
-    phrases = [c for c in names if looks[c] in ("prose", "phrase") or c in prose]
-    strings = [c for c in names if looks[c] != "number"]
-    others = [c for c in names if c not in phrases]
     if modality == "image" or (modality is None and pictures):
-        picks = pictures or strings
+        return "image", _picture_column(names, pictures, looks, notes)
+    if modality == "vector":
+        numbers = tuple(c for c in names if looks[c] in ("number", "vector"))
+        return "vector", numbers or tuple(names)
+    phrases = [c for c in names if looks[c] in ("prose", "phrase")]
+    is_text = any(looks[c] == "prose" or (looks[c] == "phrase" and c.lower() in TEXTS) for c in names)
+    only_words = all(looks[c] in ("phrase", "word") for c in names)
+    if modality == "text" or (modality is None and (is_text or only_words)):
+        picks = tuple(names) if given else tuple(phrases or [c for c in names if looks[c] != "number"])
         if not picks:
-            raise DataError("no column of picture files", expected=f"file names in one of {', '.join(names)}")
-        if len(picks) > 1:
-            notes.append(f"several columns hold pictures ({', '.join(picks)}): {picks[0]!r} is used")
-        notes.append(f"pictures are read from column {picks[0]!r}")
-        return "image", (picks[0],)
-    only_words = bool(strings) and not [c for c in names if looks[c] in ("number", "category")]
-    if modality == "text" or (modality is None and (prose or (only_words and (phrases or len(names) == 1)))):
-        picks = tuple(names if given else phrases or strings)
-        if not picks:
-            raise DataError(
-                "no column of texts", expected=f"text in one of {', '.join(names)}", do="name it with --input"
-            )
+            raise DataError("no column of texts", expected=f"text in one of {', '.join(names)}", do="pass --input")
         notes.append(f"text is read from {_list(picks)}" + (", joined" if len(picks) > 1 else ""))
-        if rest := [c for c in others if c not in picks]:
-            notes.append(
-                f"{_list(rest)}: kept beside the text, not learnt from (--modality table learns from all columns)"
-            )
+        if rest := [c for c in names if c not in picks]:
+            notes.append(f"{_list(rest)}: kept beside the text, not learnt from (--modality table learns from all)")
         return "text", picks
-    picks = tuple(names)
-    if not given:
-        picks = _leave_out(raw, names, looks, notes, aim)
+    picks = tuple(names) if given else _leave_out(raw, names, notes)
     if not picks:
-        raise DataError("no column to learn from is left", expected="columns besides the target, ids and groups", do="name them with --input")  # fmt: skip
+        raise DataError(
+            "no column to learn from is left", expected="columns besides target, ids and groups", do="pass --input"
+        )
     notes.append(
         f"table rows are made of {len(picks)} columns: {_list(picks[:12])}{', ...' if len(picks) > 12 else ''}"
     )
@@ -135,36 +136,48 @@ def inputs_of(
 
 
 def look(cells: np.ndarray, base: Path | None) -> str:
-    """What a column holds: "picture", "prose", "phrase" (a few words, mostly different), "category" or "number"."""
+    """What a column holds: "picture", "prose", "phrase", "word" (mostly different), "category", "number" or "vector"."""
     seen = [c for c in cells[:LOOKED_AT] if not is_missing(c)]
     if not seen:
         return "number"
     if all(_is_picture(c) for c in seen[:50]) and sum(map(_is_picture, seen)) >= 0.8 * len(seen):
         return "picture"
-    if not isinstance(seen[0], str) or sum(as_number(c) is not None for c in seen) >= 0.9 * len(seen):
-        return "number" if as_number(seen[0]) is not None else "category"
+    if isinstance(seen[0], list | tuple | np.ndarray):
+        return "vector"
+    if sum(as_number(c) is not None for c in seen) >= 0.9 * len(seen):
+        return "number"
     words = sum(len(str(c).split()) for c in seen) / len(seen)
-    different = len(set(seen)) / len(seen)
-    if words >= PROSE and (different >= 0.3 or len(set(seen)) > 50):
+    different = len({str(c) for c in seen}) / len(seen)
+    if words >= PROSE and (different >= 0.3 or different * len(seen) > 50):
         return "prose"
-    return "phrase" if words >= PHRASE and different >= 0.5 else "category"
+    if different < MOSTLY:
+        return "category"
+    return "phrase" if words >= PHRASE else "word"
 
 
-def id_like(name: str, cells: np.ndarray) -> str | None:
-    """Why a column looks like a row's name and not like something to learn from, or None."""
+def id_like(name: str, cells: np.ndarray, *, first: bool = False) -> str | None:
+    """Why a column looks like a row's name and not like something to learn from, or None.
+
+    >>> id_like("nr", np.arange(100, 120))
+    'whole numbers that only rise or fall from row to row'
+    >>> id_like("age", np.arange(40) % 7)
+    """
     seen = [c for c in cells if not is_missing(c)]
     different = len({str(c) for c in seen})
-    if len(seen) < 10 or different < len(seen):
+    if len(seen) < 10:
         return None
-    numbers = [as_number(c) for c in seen]
-    if all(n is not None and n == int(n) for n in numbers if n is None or np.isfinite(n)):
-        steps = np.diff(np.array(numbers, dtype=float))
-        if (steps > 0).all() or (steps < 0).all():
-            return "whole numbers that only rise or fall from row to row"
-        return "a different whole number in every row" if is_id_name(name) else None
-    if all(n is not None for n in numbers):
+    if different < len(seen):
+        rare = different > MOSTLY * len(seen) and is_id_name(name)
+        return "called as ids are, and hardly ever the same" if rare else None
+    numbers = [n for c in seen if (n := as_number(c)) is not None and np.isfinite(n)]
+    if len(numbers) < len(seen):
+        return None if numbers else "a different text in every row"
+    if any(n != round(n) for n in numbers):
         return None
-    return "a different text in every row"
+    steps = np.diff(np.array(numbers))
+    if ((steps > 0).all() or (steps < 0).all()) and (first or is_id_name(name) or len(set(steps.tolist())) == 1):
+        return "whole numbers that only rise or fall from row to row"
+    return "a different whole number in every row" if is_id_name(name) else None
 
 
 def is_id_name(name: str) -> bool:
@@ -173,39 +186,70 @@ def is_id_name(name: str) -> bool:
     return plain in IDS or plain.endswith(("_id", " id", "-id", "_uuid", "_key")) or name.endswith(("Id", "ID"))
 
 
-def _leave_out(
-    raw: Raw, names: tuple[str, ...], looks: dict[str, str], notes: list[str], aim: str | None
-) -> tuple[str, ...]:
-    picks = []
-    for name in names:
-        cells = raw.columns[name]
-        if why := id_like(name, cells):
-            notes.append(f"column {name!r} looks like an id ({why}): left out")
-        elif all(is_missing(c) for c in cells):
-            notes.append(f"column {name!r} is empty: left out")
-        elif len({str(c) for c in cells}) == 1:
-            notes.append(f"column {name!r} holds one value only: left out")
-        else:
-            picks.append(name)
-            if aim and tells(cells, raw.columns[aim]):
-                notes.append(
-                    f"column {name!r} tells the target {aim!r} one to one: is it known before the target is? "
-                    "If not, leave it out by naming the others with --input"
-                )
-    return tuple(picks)
-
-
 def tells(cells: np.ndarray, target: np.ndarray) -> bool:
-    """Whether each value of a column goes with one value of the target and the other way round."""
+    """Whether each value of a column goes with one value of the target and the other way round.
+
+    >>> tells(np.array([0, 1, 0, 1]), np.array(["no", "yes", "no", "yes"]))
+    True
+    """
     pairs = {(str(c), str(t)) for c, t in zip(cells, target, strict=True) if not is_missing(c) and not is_missing(t)}
     left, right = {a for a, _ in pairs}, {b for _, b in pairs}
     return 2 <= len(pairs) == len(left) == len(right) and len(pairs) <= len(target) // 2
 
 
-def _find_target(raw: Raw, taken: set[str], notes: list[str]) -> str:
+def _picture_column(
+    names: Sequence[str], pictures: list[str], looks: dict[str, str], notes: list[str]
+) -> tuple[str, ...]:
+    picks = pictures or [c for c in names if looks[c] not in ("number", "category")]
+    if not picks:
+        raise DataError("no column of picture files", expected=f"file names in one of {', '.join(names)}")
+    if len(picks) > 1:
+        notes.append(f"several columns hold pictures ({', '.join(picks)}): the first is used")
+    notes.append(f"pictures are read from column {picks[0]!r}")
+    return (picks[0],)
+
+
+def _leave_out(raw: Raw, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    picks = []
+    for name in names:
+        cells = raw.columns[name]
+        if why := id_like(name, cells, first=name == next(iter(raw.columns))):
+            notes.append(f"column {name!r} looks like an id ({why}): left out")
+        elif all(is_missing(c) for c in cells):
+            notes.append(f"column {name!r} is empty: left out")
+        elif len({str(c) for c in cells}) == 1 and len(cells) > 1:
+            notes.append(f"column {name!r} holds one value only: left out")
+        else:
+            picks.append(name)
+    return tuple(picks)
+
+
+def _warn(raw: Raw, names: Sequence[str], aim: str, notes: list[str]) -> None:
+    for name in names:
+        if tells(raw.columns[name], raw.columns[aim]):
+            notes.append(
+                f"column {name!r} tells the target {aim!r} one to one: if it is not known before the target is, "
+                "leave it out by naming the other columns with --input"
+            )
+
+
+def _suggest_group(raw: Raw, aim: str, notes: list[str]) -> None:
+    """Name a column whose values recur and that is called as owners of several rows are."""
+    for name, cells in raw.columns.items():
+        if name == aim or not (is_id_name(name) or name.lower() in OWNERS):
+            continue
+        different = len({str(c) for c in cells})
+        if max(10, len(cells) // 20) <= different <= 0.9 * len(cells):
+            notes.append(
+                f"column {name!r} recurs ({different} different values): if rows of one are alike, pass --group {name!r}, "
+                "or the test will look better than it is"
+            )
+
+
+def _find_target(raw: Raw, taken: set[Any], notes: list[str]) -> str:
     names = [c for c in raw.columns if c not in taken]
     by_name = [c for c in names if c.strip().lower() in TARGETS]
-    first = [c for c in by_name if c.strip().lower() in TARGETS[:4]]
+    first = [c for c in by_name if c.strip().lower() in TARGETS[:5]]
     if len(by_name) == 1 or len(first) == 1:
         aim = (first or by_name)[0]
         notes.append(f"the target is column {aim!r}, by its name (--target chooses another)")
@@ -221,9 +265,7 @@ def _find_target(raw: Raw, taken: set[str], notes: list[str]) -> str:
         if by_name
         else "no column is called as targets are"
     )
-    raise DataError(
-        f"{found}; there are: {', '.join(raw.columns)}", expected="the column to predict", do="name it with --target"
-    )
+    raise DataError(f"{found}; there are: {', '.join(raw.columns)}", expected="a column to predict", do="pass --target")
 
 
 def _is_picture(cell: Any) -> bool:
@@ -234,5 +276,5 @@ def _is_picture(cell: Any) -> bool:
     return hasattr(cell, "getpixel") or (isinstance(cell, np.ndarray) and cell.ndim in (2, 3))
 
 
-def _list(names: tuple[str, ...] | list[str]) -> str:
+def _list(names: Sequence[str]) -> str:
     return ("column " if len(names) == 1 else "columns ") + ", ".join(repr(n) for n in names)

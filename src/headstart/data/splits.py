@@ -49,14 +49,15 @@ def assign(
     side = np.searchsorted(np.cumsum(fractions)[:-1], place, side="right")
     for members in _strata(unit, len(keys), target, kind):
         _balance(side, place, members, fractions)
-    return np.array(SPLITS)[side[unit]]
+    split: np.ndarray = np.array(SPLITS)[side[unit]]
+    return split
 
 
 def units(ids: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, list[str]]:
     """What must stay together: equal ids, and equal groups where there are any; (n,) unit numbers and a key a unit."""
     if groups is None:
-        keys, unit = np.unique(ids, return_inverse=True)
-        return unit, [str(k) for k in keys]
+        different, unit = np.unique(ids, return_inverse=True)
+        return unit, [str(k) for k in different]
     names, first = np.unique(groups.astype(str), return_inverse=True)
     _, second = np.unique(ids, return_inverse=True)
     from scipy.sparse import coo_matrix
@@ -117,20 +118,23 @@ def _drain(side: np.ndarray, place: np.ndarray, members: np.ndarray, s: int, mos
 
 
 def by_user(
-    cells: np.ndarray, ids: np.ndarray, target: object, groups: np.ndarray | None, notes: list[str], seed: int
+    cells: np.ndarray, ids: np.ndarray, groups: np.ndarray | None, notes: list[str], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The user's own split: their test rows are never touched, valid is carved from train where they gave none.
 
     Returns the side of every row and which rows stay: train rows whose content, or group, is also in test or valid go.
     """
-    sides = np.array([side_of(str(c)) or "" for c in cells])
+    sides = np.array([side_of(str(c)) or "" for c in cells], dtype="<U5")
     if unknown := sorted({str(c) for c, s in zip(cells, sides, strict=True) if not s}):
         raise DataError(
             f"the split column holds {', '.join(map(repr, unknown[:5]))}", expected="train, valid or test in every row"
         )
     there = set(sides.tolist())
     if "train" not in there or len(there) == 1:
-        raise DataError(f"the split holds {' and '.join(sorted(there))} only", expected="train and test, or train, valid and test", do="leave the split out, then headstart makes one")  # fmt: skip
+        seen = f"the split holds {' and '.join(sorted(there))} only"
+        raise DataError(
+            seen, expected="train and test, or train, valid and test", do="or let headstart split: leave it out"
+        )
     if "test" not in there:
         sides[sides == "valid"] = "test"
         notes.append(

@@ -44,9 +44,8 @@ def _typed(name: str, cells: np.ndarray, notes: list[str]) -> list[Any]:
     if there and len(strange) <= FEW * there:
         infinite = sum(n is not None and not np.isfinite(n) for n in numbers)
         if odd or infinite:
-            shown = sorted({*odd, *(["inf"] if infinite else [])})
-            notes.append(
-                f"column {name!r} holds numbers; {len(odd) + infinite} cells are none ({', '.join(shown[:5])}) and count as missing"
-            )
+            shown = ", ".join(sorted({*odd, *(["inf"] if infinite else [])})[:5])
+            number = len(odd) + infinite
+            notes.append(f"column {name!r} holds numbers; {number} cells are none ({shown}) and count as missing")
         return [None if n is None or not np.isfinite(n) else n for n in numbers]
     return [None if m else str(c).strip() for c, m in zip(cells, missing, strict=True)]

@@ -106,7 +106,8 @@ def _several(cells: np.ndarray, name: str) -> Target:
     for i, parts in enumerate(sets):
         values[i, [code[p] for p in parts]] = 1
     mean = values.sum(1).mean()
-    return Target(values, "labels", tuple(order), f"the target {name!r} holds several labels a row: {len(order)} in all, {mean:.1f} a row")  # fmt: skip
+    note = f"the target {name!r} holds several labels a row: {len(order)} in all, {mean:.1f} a row"
+    return Target(values, "labels", tuple(order), note)
 
 
 def _parts(cell: Any) -> list[str]:
@@ -129,4 +130,5 @@ def _word(cell: Any) -> str:
 def _refuse_one(different: np.ndarray, name: str) -> None:
     if len(different) < 2:
         only = f"only one value ({different[0]})" if len(different) else "no values"
-        raise DataError(f"the target {name!r} has {only}", expected="at least two classes or numbers", do="name another column with --target")  # fmt: skip
+        seen = f"the target {name!r} has {only}"
+        raise DataError(seen, expected="at least two classes or numbers", do="name another column with --target")

@@ -113,7 +113,7 @@ def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, 
 
 def _build(
     raw: Raw, modality: Modality, names: tuple[str, ...], *, keep_empty: bool = False
-) -> tuple[Sequence[Any] | np.ndarray, np.ndarray]:
+) -> tuple[Sequence[Any], np.ndarray]:
     """Rows and ids of one modality; broken rows move from `raw` to its `skipped`."""
     cells = [raw.columns[c] for c in names]
     if modality == "image":
@@ -128,9 +128,9 @@ def _build(
         reasons = [None] * len(rows)
     kept = raw.drop(reasons)
     chosen: Any = [rows[i] for i in kept]
-    return np.stack(chosen) if modality == "vector" and chosen else chosen, np.array(
-        [ids[i] for i in kept], dtype="<U32"
-    )
+    if modality == "vector" and chosen:
+        chosen = np.stack(chosen)
+    return chosen, np.array([ids[i] for i in kept], dtype="<U32")
 
 
 def _pictures(cells: np.ndarray, base: Path | None) -> Built:

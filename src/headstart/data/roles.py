@@ -122,7 +122,7 @@ def inputs_of(
             raise DataError("no column of texts", expected=f"text in one of {', '.join(names)}", do="pass --input")
         notes.append(f"text is read from {_list(picks)}" + (", joined" if len(picks) > 1 else ""))
         if rest := [c for c in names if c not in picks]:
-            notes.append(f"{_list(rest)}: kept beside the text, not learnt from (--modality table learns from all)")
+            notes.append(f"{_list(rest)}: kept beside the text, not learnt from (--modality table takes all)")
         return "text", picks
     picks = tuple(names) if given else _leave_out(raw, names, notes)
     if not picks:
@@ -265,7 +265,8 @@ def _find_target(raw: Raw, taken: set[Any], notes: list[str]) -> str:
         if by_name
         else "no column is called as targets are"
     )
-    raise DataError(f"{found}; there are: {', '.join(raw.columns)}", expected="a column to predict", do="pass --target")
+    seen = f"{found}; there are: {', '.join(raw.columns)}"
+    raise DataError(seen, expected="one column to predict", do="name it with --target")
 
 
 def _is_picture(cell: Any) -> bool:

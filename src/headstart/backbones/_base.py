@@ -121,7 +121,7 @@ class Backbone(ABC):
                 digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def prefix(self, batch: Batch, cuts: Iterable[str]) -> dict[str, Tensor]:
         """The plain, exact route from a batch to the values at some cuts (the engine knows faster ones)."""
         wanted, out, x = set(cuts), {}, batch.values

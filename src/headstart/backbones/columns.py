@@ -1,0 +1,91 @@
+"""Table rows and numeric matrices as numbers, by a schema that is made from training rows alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from headstart.backbones._featurizer import Featurizer
+
+MOST_VALUES = 30  # of a category column; rarer values share one column, "anything else"
+
+
+class Columns(Featurizer):
+    """Numbers as they are (NaN where missing), words one column a value, and one for any other value.
+
+    Use it for table rows (dicts of numbers and words) and numeric matrices. Nothing is scaled or filled here: what is
+    fitted belongs in the technique. `schema` maps a column to "number" or to its list of values.
+
+    >>> Columns.of([{"age": 40.0, "sex": "f"}, {"age": None, "sex": "m"}]).features([{"age": 1.0, "sex": "f"}])
+    array([[1., 1., 0., 0.]])
+    """
+
+    modalities = frozenset({"table", "vector"})
+    input_kind = kind_out = "frame"
+    name = "columns"
+
+    def __init__(self, schema: dict[str, Any] | None = None) -> None:
+        self.schema = schema or {}
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> Self:
+        """The schema of some training rows; a matrix needs none."""
+        if not len(rows) or not isinstance(rows[0], dict):
+            return cls()
+        schema: dict[str, Any] = {}
+        for key in dict.fromkeys(k for row in rows for k in row):
+            values = [row[key] for row in rows if row.get(key) is not None]
+            if all(isinstance(v, int | float | np.number) for v in values):
+                schema[key] = "number"
+            else:
+                common = Counter(map(str, values)).most_common(MOST_VALUES)
+                schema[key] = sorted(v for v, _ in common)
+        return cls(schema)
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """The schema."""
+        return {"schema": self.schema}
+
+    @property
+    def headings(self) -> list[str]:
+        """Names of the columns of `features`."""
+        return [
+            name
+            for key, kind in self.schema.items()
+            for name in ([key] if kind == "number" else [*(f"{key}={v}" for v in kind), f"{key}=(other)"])
+        ]
+
+    def features(self, rows: Sequence[Any]) -> np.ndarray:
+        """(n, d) float64; NaN where a number is missing, all zeros where a word is."""
+        if not self.schema:
+            return np.asarray(rows, dtype=np.float64)
+        return np.concatenate([self._column(key, kind, rows) for key, kind in self.schema.items()], axis=1)
+
+    def _column(self, key: str, kind: Any, rows: Sequence[Any]) -> np.ndarray:
+        cells = [row.get(key) for row in rows]
+        if kind == "number":
+            return np.array([[_number(v)] for v in cells])
+        place = {v: i for i, v in enumerate(kind)}
+        out = np.zeros((len(rows), len(kind) + 1))
+        for i, value in enumerate(cells):
+            if value is not None:
+                out[i, place.get(str(value), len(kind))] = 1.0
+        return out
+
+    @classmethod
+    def read(cls, folder: Path, card: dict[str, Any]) -> Self:
+        """Undo `save`."""
+        return cls(json.loads(json.dumps(card["preprocessing"]["schema"])))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):  # missing, or a word where training had numbers only
+        return float("nan")

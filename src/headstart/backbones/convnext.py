@@ -1,0 +1,42 @@
+"""ConvNeXt: convolutions with what transformers taught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from headstart.activations.activations import Kind
+from headstart.backbones._timm import Timm
+
+
+class Convnext(Timm):
+    """ConvNeXt and ConvNeXt-V2 through timm names (`convnext_atto.d2_in1k`, ...).
+
+    Use it where accuracy counts more than time on a CPU. Kinds: "pixels" at the input, "map" (c, h, w) above the stem
+    and the four stages, "vector" at the top. (Liu et al., A ConvNet for the 2020s, CVPR 2022.)
+
+    >>> Convnext(Convnext.build("convnext_atto"), "convnext_atto").cuts[-2:]
+    ('stages.3', 'pooled')
+    """
+
+    architectures = ("convnext",)
+
+    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+        """Stem, four stages, normalised pooling."""
+        return [
+            ("stem", [model.stem], "map"),
+            *((f"stages.{i}", [stage], "map") for i, stage in enumerate(model.stages)),
+            ("pooled", [model.norm_pre, _BeforeClassifier(model.head)], "vector"),
+        ]  # type: ignore[return-value]
+
+
+class _BeforeClassifier(nn.Module):
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(x, pre_logits=True)
+        return out

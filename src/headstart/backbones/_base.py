@@ -78,6 +78,10 @@ class Backbone(ABC):
     def prepare(self, rows: Sequence[Any]) -> Batch:
         """Raw rows to tensors: deterministic, and part of the weights (size, mean and deviation, tokenizer)."""
 
+    def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
+        """Token ids of each row without padding, for families whose input kind is "ids"."""
+        raise TypeError(f"{self.name} reads no tokens")
+
     @abstractmethod
     def stages(self) -> list[Stage]:
         """The network as a list, in eval mode, sharing one set of parameters between calls."""

@@ -74,9 +74,18 @@ class Bert(Backbone):
 
     def prepare(self, rows: Sequence[Any]) -> Batch:
         """Token ids (n, t) and their mask; a table row (dict) is read as "column: value; ..."."""
+        coded = self.tokens(rows)
+        values = torch.zeros(len(coded), max(map(len, coded)), dtype=torch.long)
+        mask = torch.zeros_like(values, dtype=torch.bool)
+        for i, ids in enumerate(coded):
+            values[i, : len(ids)], mask[i, : len(ids)] = torch.as_tensor(ids), True
+        return Batch(values, mask)
+
+    def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
+        """Token ids of each row, without padding."""
         texts = [row if isinstance(row, str) else sentence(row) for row in rows]
-        coded = self.tokenizer(texts, truncation=True, max_length=self.longest, padding=True, return_tensors="pt")
-        return Batch(coded["input_ids"], coded["attention_mask"].bool())
+        coded: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=self.longest)["input_ids"]
+        return coded
 
     def stages(self) -> list[Stage]:
         """Embeddings, one stage a layer, pooling."""

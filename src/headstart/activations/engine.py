@@ -1,0 +1,135 @@
+"""How a frozen prefix is run fast: what is batched together, on which route, and whether that route can be trusted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart._compute import device, threads
+from headstart.activations._openvino import OpenvinoRoute
+from headstart.activations._torch import TorchRoute
+from headstart.backbones._base import Backbone
+from headstart.backbones._featurizer import Featurizer
+
+log = logging.getLogger("headstart")
+
+TOKENS = 2048  # of a batch of texts: more does not fill two cores better, and costs memory
+PICTURES = 16  # of a batch of pictures
+CHUNK = 4096  # rows whose tokens are sorted by length together
+GATE_ROWS = 24  # of the user's own rows on which a fast route is held against the exact one
+GATE = {"bf16": 0.9999, "fp32": 0.99999, "int8": 0.99}  # least cosine of pooled vectors with the exact route's
+ROUTES = {"auto": ("fp32",), "fp32": ("fp32",), "bf16": ("bf16", "fp32"), "int8": ("int8", "bf16", "fp32")}
+
+Values = dict[str, list[np.ndarray]]
+Route = Callable[[torch.Tensor, torch.Tensor | None], dict[str, np.ndarray]]
+_chosen: dict[tuple[str, str, tuple[str, ...]], tuple[str, Route]] = {}
+
+
+def extract(
+    backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], *, route: Route | None = None
+) -> Iterator[tuple[np.ndarray, Values]]:
+    """Values of some cuts for all rows, in the order that is cheapest: (positions, {cut: one array a row}).
+
+    Texts are sorted by length and batched by number of tokens, so that almost nothing is padded; pictures are decoded
+    in threads while the network works on those before. Each row's answer depends on that row alone.
+    """
+    if isinstance(backbone, Featurizer):
+        raise TypeError("a classical backbone has no network to run")
+    if tuple(cuts) == ("input",):
+        route = _nothing
+    elif route is None:
+        route = TorchRoute(backbone, tuple(cuts))
+    batches = _texts(backbone, rows) if backbone.input_kind == "ids" else _pictures(backbone, rows)
+    for positions, values, mask in batches:
+        out = route(values, mask)
+        if "input" in cuts:
+            out["input"] = values.numpy()
+        lengths = None if mask is None else mask.sum(1).tolist()
+        yield (
+            positions,
+            {cut: _rows(out[cut], lengths if backbone.kind(cut) in ("tokens", "ids") else None) for cut in cuts},
+        )
+
+
+def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precision: str) -> tuple[str, Route | None]:
+    """The fastest route that may be used: its name (part of the store's key) and the route itself.
+
+    "fp32" gives the exact numbers of the network; "bf16" and "int8" are tried on some of the user's own rows and
+    refused, with a word in the log, where a cosine falls below the gate; "auto" is the fastest exact one.
+    """
+    above = tuple(c for c in cuts if c != "input")
+    if not above or isinstance(backbone, Featurizer):
+        return "exact", None
+    key = (backbone.fingerprint, precision, above)
+    if key not in _chosen:
+        _chosen[key] = _choose(backbone, rows, above, precision)
+    return _chosen[key]
+
+
+def _choose(backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], precision: str) -> tuple[str, Route]:
+    exact = TorchRoute(backbone, cuts)
+    if device().type != "cpu":
+        return "fp32", exact
+    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(GATE_ROWS, len(rows))).astype(int)]
+    batch = backbone.prepare(some)
+    truth = exact(batch.values, batch.mask)
+    for name in ROUTES[precision]:
+        try:
+            fast = OpenvinoRoute(backbone, cuts, name)
+            told = fast(batch.values, batch.mask)
+        except (ImportError, RuntimeError, NotImplementedError) as error:
+            log.info("the %s route cannot run %s (%s); trying the next", name, backbone.name, str(error)[:200])
+            continue
+        least = min(_cosine(told[cut], truth[cut]) for cut in cuts)
+        if least >= GATE[name]:
+            return name, fast
+        log.warning("the %s route of %s was refused: cosine %.5f, needed %.5f", name, backbone.name, least, GATE[name])
+    return "fp32", exact
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = (x.reshape(len(x), -1).astype(np.float64) for x in (a, b))
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(((a * b).sum(1) / np.maximum(norms, 1e-12)).min())
+
+
+def _nothing(values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
+    return {}
+
+
+def _rows(values: np.ndarray, lengths: list[int] | None) -> list[np.ndarray]:
+    return list(values) if lengths is None else [v[:n] for v, n in zip(values, lengths, strict=True)]
+
+
+def _texts(backbone: Backbone, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+    """Batches of texts of about equal length."""
+    for start in range(0, len(rows), CHUNK):
+        coded = backbone.tokens(rows[start : start + CHUNK])
+        lengths = np.array([len(c) for c in coded])
+        order = np.argsort(-lengths, kind="stable")  # longest first: memory peaks at once, not at the end
+        while len(order):
+            n = max(1, TOKENS // int(lengths[order[0]]))
+            batch, order = order[:n], order[n:]
+            values = np.zeros((len(batch), lengths[batch[0]]), dtype=np.int64)
+            mask = np.zeros(values.shape, dtype=bool)
+            for i, position in enumerate(batch):
+                values[i, : lengths[position]], mask[i, : lengths[position]] = coded[position], True
+            yield batch + start, torch.from_numpy(values), torch.from_numpy(mask)
+
+
+def _pictures(backbone: Backbone, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray, torch.Tensor, None]]:
+    """Batches of pictures, the next ones being decoded in threads (decoders let go of the interpreter)."""
+    starts = range(0, len(rows), PICTURES)
+    with ThreadPoolExecutor(threads()) as pool:
+        waiting = [pool.submit(backbone.prepare, rows[s : s + PICTURES]) for s in starts[:4]]
+        for position, start in enumerate(starts):
+            batch = waiting.pop(0).result()
+            if position + 4 < len(starts):
+                following = starts[position + 4]
+                waiting.append(pool.submit(backbone.prepare, rows[following : following + PICTURES]))
+            yield np.arange(start, min(start + PICTURES, len(rows))), batch.values, None

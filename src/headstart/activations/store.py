@@ -1,0 +1,310 @@
+"""Activations on disk: get or compute; deleting them changes nothing but time."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from headstart.activations import engine
+from headstart.activations.activations import Activations
+from headstart.backbones._base import Backbone
+from headstart.backbones._featurizer import Featurizer
+from headstart.errors import StoreError
+
+VERSION = 1
+SHARD_ROWS, SHARD_BYTES = 1024, 32 << 20  # a shard is what a crash can lose
+RAGGED = ("tokens", "ids")
+HALF_MAX = 6e4  # float16 ends at 65504
+LIMIT = 20 << 30  # bytes, or a fifth of the free disk where that is less
+
+
+class Rows(Protocol):
+    """What the store needs of a data set."""
+
+    rows: Sequence[Any]
+    ids: np.ndarray
+
+    def take(self, index: np.ndarray) -> Rows:
+        """Some rows."""
+        ...
+
+
+class ActivationStore:
+    """Keeps the activations of frozen prefixes, keyed by weights, preprocessing, cut and route, rows by content hash.
+
+    Adding 100 rows computes 100 rows. Shards are written under a temporary name, their JSON last, so a crash loses the
+    shard in progress and nothing else; a shard whose checksum is wrong is dropped and computed again. Past
+    `limit_bytes` the keys used longest ago are removed. Raises StoreError where the disk is full or refuses.
+    """
+
+    def __init__(self, folder: Path | None = None, *, limit_bytes: int | None = None) -> None:
+        self.folder: Path | None = folder or default_folder()
+        self.limit = limit_bytes
+        self._shards: dict[Path, dict[str, _Shard]] = {}
+
+    @classmethod
+    def live(cls) -> Self:
+        """A store that keeps nothing: every get computes."""
+        store = cls()
+        store.folder = None
+        return store
+
+    def get(
+        self, backbone: Backbone, data: Rows, cuts: Iterable[str], *, precision: str = "auto",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Activations]:  # fmt: skip
+        """Activations of the rows at some cuts, read where they are known and computed where they are not."""
+        wanted = sorted(set(cuts), key=backbone.cuts.index)
+        tell = progress or (lambda done, total: None)
+        if isinstance(backbone, Featurizer) and (backbone.kind_out != "vector" or self.folder is None):
+            values = backbone.features(data.rows)
+            return {c: Activations(values, data.ids, c, backbone.kind_out, backbone) for c in wanted}
+        if self.folder is None:
+            return self._live(backbone, data, wanted, precision)
+        name, route = engine.choose(backbone, data.rows, wanted, precision)
+        homes = {cut: self._home(backbone, cut, name) for cut in wanted}
+        known = {cut: self._open(home) for cut, home in homes.items()}
+        missing = _first_of_each(data.ids, set.intersection(*({*table} for table in known.values())))
+        if len(missing):
+            self._make_room(set(homes.values()))
+            total, known_rows = len(data.ids), len(data.ids) - len(missing)
+            self._compute(backbone, data.take(missing), homes, route, lambda done: tell(known_rows + done, total))
+        return {cut: self._gather(backbone, cut, homes[cut], data.ids) for cut in wanted}
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What is kept: a row a key with backbone, cut, route, rows, bytes and when it was last used."""
+        found = []
+        for meta in sorted(self.folder.glob("*/*/meta.json")) if self.folder else []:
+            raw = json.loads(meta.read_text(encoding="utf-8"))
+            files = [f for f in meta.parent.iterdir() if f.is_file()]
+            rows = sum(len(json.loads(f.read_text())["ids"]) for f in meta.parent.glob("shard-*.json"))
+            size = sum(f.stat().st_size for f in files)
+            found.append({**raw, "rows": rows, "bytes": size, "used": meta.stat().st_mtime, "folder": str(meta.parent)})
+        return found
+
+    def clear(self, backbone: str | None = None) -> int:
+        """Remove everything, or what one backbone left; returns the bytes freed."""
+        freed = 0
+        for entry in self.entries():
+            if backbone in (None, entry["backbone"]):
+                shutil.rmtree(entry["folder"])
+                freed += entry["bytes"]
+        self._shards.clear()
+        return freed
+
+    def _home(self, backbone: Backbone, cut: str, route: str) -> Path:
+        assert self.folder is not None
+        key = hashlib.sha256(json.dumps([VERSION, backbone.fingerprint, route]).encode()).hexdigest()[:24]
+        home = self.folder / key / cut
+        meta = home / "meta.json"
+        if not meta.exists():
+            try:
+                home.mkdir(parents=True, exist_ok=True)
+                said = {"backbone": backbone.name, "cut": cut, "kind": backbone.kind(cut), "route": route}
+                _write(meta, json.dumps(said).encode())
+            except OSError as error:
+                raise _refused(home, error) from error
+        os.utime(meta)
+        return home
+
+    def _open(self, home: Path) -> dict[str, _Shard]:
+        """Shards of a key by row id; new ones (of other processes too) are checked once, bad ones removed."""
+        table = self._shards.setdefault(home, {})
+        seen = {shard.path for shard in table.values()}
+        for meta in sorted(home.glob("shard-*.json")):
+            if meta.with_suffix(".npy") in seen:
+                continue
+            shard = _Shard.read(meta)
+            if shard is None:  # torn or altered: as if it had never been
+                meta.unlink(missing_ok=True)
+                meta.with_suffix(".npy").unlink(missing_ok=True)
+                continue
+            table.update(dict.fromkeys(shard.place, shard))
+        return table
+
+    def _compute(
+        self, backbone: Backbone, data: Rows, homes: dict[str, Path], route: engine.Route | None,
+        tell: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        done, cuts = 0, list(homes)
+        kinds: dict[str, str] = {cut: backbone.kind(cut) for cut in cuts}
+        pending: dict[str, list[np.ndarray]] = {cut: [] for cut in cuts}
+        ids: list[str] = []
+        if isinstance(backbone, Featurizer):
+            blocks = ((np.arange(s, min(s + 256, len(data.ids))),) for s in range(0, len(data.ids), 256))
+            stream = ((b, {cuts[0]: list(backbone.features([data.rows[i] for i in b]))}) for (b,) in blocks)
+        else:
+            stream = engine.extract(backbone, data.rows, cuts, route=route)  # type: ignore[assignment]
+        for positions, values in stream:
+            ids += data.ids[positions].tolist()
+            for cut in cuts:
+                pending[cut] += values[cut]
+            size = max(sum(v.nbytes for v in pending[cut]) for cut in cuts)
+            if len(ids) >= SHARD_ROWS or size >= SHARD_BYTES:
+                self._flush(homes, pending, ids, kinds)
+            done += len(positions)
+            tell(done)
+        self._flush(homes, pending, ids, kinds)
+
+    def _flush(
+        self, homes: dict[str, Path], pending: dict[str, list[np.ndarray]], ids: list[str], kinds: dict[str, str]
+    ) -> None:
+        if ids:
+            for cut, home in homes.items():
+                try:
+                    shard = _Shard.write(home, pending[cut], ids, kinds[cut])
+                except OSError as error:
+                    raise _refused(home, error) from error
+                self._shards[home].update(dict.fromkeys(shard.place, shard))
+                pending[cut].clear()
+            ids.clear()
+
+    def _gather(self, backbone: Backbone, cut: str, home: Path, ids: np.ndarray) -> Activations:
+        table = self._shards[home]
+        lazy = Lazy([table[i] for i in ids], ids)
+        values: Any = lazy[np.arange(len(ids))] if backbone.kind(cut) == "vector" else lazy
+        return Activations(values, ids, cut, backbone.kind(cut), backbone)
+
+    def _live(self, backbone: Backbone, data: Rows, cuts: list[str], precision: str) -> dict[str, Activations]:
+        _, route = engine.choose(backbone, data.rows, cuts, precision)
+        found: dict[str, list[Any]] = {cut: [None] * len(data.ids) for cut in cuts}
+        for positions, values in engine.extract(backbone, data.rows, cuts, route=route):
+            for cut in cuts:
+                for position, value in zip(positions, values[cut], strict=True):
+                    found[cut][position] = value
+        packed = {c: _objects(v) if backbone.kind(c) in RAGGED else np.stack(v) for c, v in found.items()}
+        return {c: Activations(v, data.ids, c, backbone.kind(c), backbone) for c, v in packed.items()}
+
+    def _make_room(self, using: set[Path]) -> None:
+        """Remove the keys used longest ago until the rest fits."""
+        assert self.folder is not None
+        limit = self.limit if self.limit is not None else min(LIMIT, shutil.disk_usage(self.folder).free // 5)
+        entries = sorted(self.entries(), key=lambda e: e["used"])
+        total = sum(e["bytes"] for e in entries)
+        for entry in entries:
+            if total > limit and Path(entry["folder"]) not in using:
+                shutil.rmtree(entry["folder"], ignore_errors=True)
+                self._shards.pop(Path(entry["folder"]), None)
+                total -= entry["bytes"]
+
+
+class _Shard:
+    """Some rows of one key: a .npy file, memory-mapped, and a .json that says what is in it."""
+
+    def __init__(self, path: Path, ids: list[str], offsets: list[int] | None) -> None:
+        self.path = path
+        self.place = {row: i for i, row in enumerate(ids)}
+        self.offsets = offsets
+        self._values: np.ndarray | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        if self._values is None:
+            self._values = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return self._values
+
+    def row(self, row: str) -> np.ndarray:
+        i = self.place[row]
+        return self.values[i] if self.offsets is None else self.values[self.offsets[i] : self.offsets[i + 1]]
+
+    def length(self, row: str) -> int:
+        i = self.place[row]
+        return 1 if self.offsets is None else self.offsets[i + 1] - self.offsets[i]
+
+    @classmethod
+    def write(cls, home: Path, rows: list[np.ndarray], ids: list[str], kind: str) -> _Shard:
+        ragged = kind in RAGGED
+        values = np.concatenate(rows) if ragged else np.stack(rows)
+        offsets = np.cumsum([0, *(len(r) for r in rows)]).tolist() if ragged else None
+        path = home / f"shard-{time.time_ns():x}-{uuid.uuid4().hex[:8]}.npy"
+        temporary = path.with_suffix(".writing")
+        with temporary.open("wb") as file:
+            np.save(file, _small(values, kind), allow_pickle=False)
+        digest = _digest(temporary)
+        temporary.rename(path)
+        _write(path.with_suffix(".json"), json.dumps({"ids": ids, "offsets": offsets, "blake2b": digest}).encode())
+        return cls(path, ids, offsets)
+
+    @classmethod
+    def read(cls, meta: Path) -> _Shard | None:
+        try:
+            raw = json.loads(meta.read_text(encoding="utf-8"))
+            path = meta.with_suffix(".npy")
+            return cls(path, raw["ids"], raw["offsets"]) if _digest(path) == raw["blake2b"] else None
+        except (OSError, ValueError, KeyError):
+            return None
+
+
+class Lazy:
+    """Rows of several shards, read when they are asked for: `values[index]` is an array, of objects where ragged."""
+
+    def __init__(self, shards: list[_Shard], ids: np.ndarray) -> None:
+        self.shards, self.ids = shards, ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        rows = [self.shards[i].row(self.ids[i]) for i in index]
+        return _objects(rows) if self.shards[index[0]].offsets is not None else np.stack(rows)
+
+    def lengths(self, index: np.ndarray) -> np.ndarray:
+        """Number of tokens of some rows."""
+        return np.array([self.shards[i].length(self.ids[i]) for i in index])
+
+
+def default_folder() -> Path:
+    """The user's cache folder for activations; HEADSTART_CACHE moves it."""
+    return Path(os.environ.get("HEADSTART_CACHE") or user_cache_path("headstart")) / "activations"
+
+
+def _first_of_each(ids: np.ndarray, known: set[str]) -> np.ndarray:
+    """Positions of the rows to compute: each unknown id once."""
+    _, first = np.unique(ids, return_index=True)
+    return np.array(sorted(i for i in first if ids[i] not in known), dtype=np.int64)
+
+
+def _objects(rows: list[np.ndarray]) -> np.ndarray:
+    out = np.empty(len(rows), dtype=object)
+    out[:] = rows
+    return out
+
+
+def _small(values: np.ndarray, kind: str) -> np.ndarray:
+    """Half the bytes where nothing is lost that matters: tokens and maps as float16, unless they overflow it."""
+    if kind == "ids":
+        return values.astype(np.int32)
+    if kind in ("tokens", "map") and np.abs(values).max(initial=0) < HALF_MAX:
+        return values.astype(np.float16)
+    return values
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _refused(home: Path, error: OSError) -> StoreError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return StoreError(
+        f"cannot write activations to {home}: {'the disk is full' if full else error.strerror or error}",
+        expected="a folder with room",
+        do="free some space (headstart cache clear) or name another folder with --cache",
+    )

@@ -125,6 +125,25 @@ def test_texts_are_joined_and_the_rest_is_kept(tmp_path: Path) -> None:
     assert again.ids.tolist() == data.ids.tolist()
 
 
+def test_what_is_text_and_what_is_a_table() -> None:
+    n = 60
+    labels = ["a", "b"] * 30
+    chinese = pd.DataFrame(
+        {"评论": [f"这个产品非常好用我很喜欢第{i}次购买" for i in range(n)], "n": range(n), "label": labels}
+    )
+    assert read(chinese).modality == "text"
+    short = pd.DataFrame({"text": [f"ok{i}" for i in range(n)], "n": [i % 7 for i in range(n)], "label": labels})
+    assert read(short).inputs == ("text",)
+    houses = pd.DataFrame({f"room {k}": [(i * k) % 11 for i in range(n)] for k in range(1, 7)} | {"label": labels})
+    houses["where"] = [f"{i} long road of the small town" for i in range(n)]
+    data = read(houses)
+    assert data.modality == "table"
+    assert "where" not in data.inputs
+    assert said(data, "'where' looks like an id")
+    assert read(houses, inputs=("where",)).modality == "text"
+    assert read(houses, modality="text").inputs == ("where",)
+
+
 def test_empty_texts_and_missing_targets_are_skipped() -> None:
     rows = texts(100)
     frame = pd.DataFrame(rows, columns=["text", "label"])

@@ -238,5 +238,12 @@ def _arrow(paths: list[Path]) -> Raw:
 def _from_arrow(table: Any) -> Raw:
     notes: list[str] = []
     names = _unique(table.column_names, notes)
-    columns = {n: column(table.column(i).to_pylist()) for i, n in enumerate(names)}
+    columns = {n: column(map(_plain, table.column(i).to_pylist())) for i, n in enumerate(names)}
     return Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes)
+
+
+def _plain(cell: Any) -> Any:
+    """A picture stored as {bytes, path} becomes its bytes, or its path."""
+    if isinstance(cell, dict) and cell.keys() == {"bytes", "path"}:
+        return cell["bytes"] or cell["path"]
+    return cell

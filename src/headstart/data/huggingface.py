@@ -56,13 +56,11 @@ def _one(folder: Path) -> Raw:
 
 
 def _plain(values: np.ndarray, feature: Any, raw: Raw) -> np.ndarray:
-    """Class numbers become class names, pictures become bytes or paths, lists of classes become `a|b`."""
+    """Class numbers become class names, lists of classes become `a|b`."""
     kind = feature.get("_type") if isinstance(feature, dict) else None
     if kind == "ClassLabel":
         raw.target = raw.target or next(n for n, c in raw.columns.items() if c is values)
         return column(None if v is None or v < 0 else feature["names"][v] for v in values)
-    if kind == "Image":
-        return column(None if v is None else v["bytes"] or v["path"] for v in values)
     inner = (
         feature[0]
         if isinstance(feature, list)

@@ -69,6 +69,8 @@ def is_missing(value: Any) -> bool:
     """
     if value is None:
         return True
+    if isinstance(value, float):
+        return value != value  # NaN differs from itself
     if isinstance(value, str):
         return value.strip().lower() in MISSING
     return bool(np.isscalar(value) and value != value)  # noqa: PLR0124  (NaN and NaT differ from themselves)

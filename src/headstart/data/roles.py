@@ -53,6 +53,7 @@ OWNERS = (
 LOOKED_AT = 2000  # cells of a column that are looked at
 PROSE, PHRASE = 5.0, 2.5  # mean words a cell of a text; of something that may be joined to a text
 MOSTLY = 0.5  # share of different values from which cells are rather names or texts than categories
+FACTS = 4  # with more columns of numbers or categories than this, a long text of any name is one fact among others
 MODALITIES = ("image", "text", "table", "vector")
 
 
@@ -113,8 +114,10 @@ def inputs_of(
     if modality == "vector":
         numbers = tuple(c for c in names if looks[c] in ("number", "vector"))
         return "vector", numbers or tuple(names)
-    phrases = [c for c in names if looks[c] in ("prose", "phrase")]
-    is_text = any(looks[c] == "prose" or (looks[c] == "phrase" and c.lower() in TEXTS) for c in names)
+    called = [c for c in names if c.strip().lower() in TEXTS and looks[c] in ("prose", "phrase", "word")]
+    phrases = [c for c in names if c in called or looks[c] in ("prose", "phrase")]
+    facts = sum(looks[c] in ("number", "category") for c in names)
+    is_text = bool(called) or (facts <= FACTS and any(looks[c] == "prose" for c in names))
     only_words = all(looks[c] in ("phrase", "word") for c in names)
     if modality == "text" or (modality is None and (is_text or only_words)):
         picks = tuple(names) if given else tuple(phrases or [c for c in names if looks[c] != "number"])
@@ -146,13 +149,18 @@ def look(cells: np.ndarray, base: Path | None) -> str:
         return "vector"
     if sum(as_number(c) is not None for c in seen) >= 0.9 * len(seen):
         return "number"
-    words = sum(len(str(c).split()) for c in seen) / len(seen)
-    different = len({str(c) for c in seen}) / len(seen)
+    words = sum(_words(str(c)) for c in seen) / len(seen)
+    different = _different(seen) / len(seen)
     if words >= PROSE and (different >= 0.3 or different * len(seen) > 50):
         return "prose"
     if different < MOSTLY:
         return "category"
     return "phrase" if words >= PHRASE else "word"
+
+
+def _words(text: str) -> float:
+    """Words of a text; two signs of a script that has no spaces count as one."""
+    return len(text.split()) + sum(sign >= "\u2e80" for sign in text) / 2
 
 
 def id_like(name: str, cells: np.ndarray, *, first: bool = False) -> str | None:
@@ -163,7 +171,7 @@ def id_like(name: str, cells: np.ndarray, *, first: bool = False) -> str | None:
     >>> id_like("age", np.arange(40) % 7)
     """
     seen = [c for c in cells if not is_missing(c)]
-    different = len({str(c) for c in seen})
+    different = _different(seen)
     if len(seen) < 10:
         return None
     if different < len(seen):
@@ -192,9 +200,15 @@ def tells(cells: np.ndarray, target: np.ndarray) -> bool:
     >>> tells(np.array([0, 1, 0, 1]), np.array(["no", "yes", "no", "yes"]))
     True
     """
-    pairs = {(str(c), str(t)) for c, t in zip(cells, target, strict=True) if not is_missing(c) and not is_missing(t)}
-    left, right = {a for a, _ in pairs}, {b for _, b in pairs}
-    return 2 <= len(pairs) == len(left) == len(right) and len(pairs) <= len(target) // 2
+    to: dict[str, str] = {}
+    back: dict[str, str] = {}
+    for cell, aim in zip(cells, target, strict=True):
+        if is_missing(cell) or is_missing(aim):
+            continue
+        a, b = str(cell), str(aim)
+        if to.setdefault(a, b) != b or back.setdefault(b, a) != a:
+            return False
+    return 2 <= len(to) <= len(target) // 2
 
 
 def _picture_column(
@@ -217,7 +231,7 @@ def _leave_out(raw: Raw, names: Sequence[str], notes: list[str]) -> tuple[str, .
             notes.append(f"column {name!r} looks like an id ({why}): left out")
         elif all(is_missing(c) for c in cells):
             notes.append(f"column {name!r} is empty: left out")
-        elif len({str(c) for c in cells}) == 1 and len(cells) > 1:
+        elif _different(cells[:LOOKED_AT]) == 1 == _different(cells) and len(cells) > 1:
             notes.append(f"column {name!r} holds one value only: left out")
         else:
             picks.append(name)
@@ -238,7 +252,7 @@ def _suggest_group(raw: Raw, aim: str, notes: list[str]) -> None:
     for name, cells in raw.columns.items():
         if name == aim or not (is_id_name(name) or name.lower() in OWNERS):
             continue
-        different = len({str(c) for c in cells})
+        different = _different(cells)
         if max(10, len(cells) // 20) <= different <= 0.9 * len(cells):
             notes.append(
                 f"column {name!r} recurs ({different} different values): if rows of one are alike, pass --group, "
@@ -275,6 +289,14 @@ def _is_picture(cell: Any) -> bool:
     if isinstance(cell, str):
         return is_picture(cell) and len(cell) < 1000 and "\n" not in cell
     return hasattr(cell, "getpixel") or (isinstance(cell, np.ndarray) and cell.ndim in (2, 3))
+
+
+def _different(cells: Sequence[Any] | np.ndarray) -> int:
+    """How many different values there are; lists have no hash, their words do."""
+    try:
+        return len(set(cells))
+    except TypeError:
+        return len({str(c) for c in cells})
 
 
 def _list(names: Sequence[str]) -> str:

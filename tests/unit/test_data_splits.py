@@ -26,9 +26,18 @@ def test_order_does_not_matter_and_the_seed_does() -> None:
 
 def test_more_rows_move_no_old_ones() -> None:
     rows, target = ids(1000), np.arange(1000) % 4
-    first = assign(rows[:400], target[:400], "label")
-    for n in (401, 500, 1000):
-        np.testing.assert_array_equal(assign(rows[:n], target[:n], "label")[:400], first)
+    first = assign(rows[:800], target[:800], "label")
+    for n in (801, 900, 1000):
+        np.testing.assert_array_equal(assign(rows[:n], target[:n], "label")[:800], first)
+
+
+def test_small_classes_get_their_exact_share_and_hardly_move() -> None:
+    rows, target = ids(160), np.arange(160) % 2
+    split = assign(rows, target, "label")
+    for k in (0, 1):
+        assert [int((split[target == k] == s).sum()) for s in ("train", "valid", "test")] == [48, 16, 16]
+    more = assign(ids(170), np.arange(170) % 2, "label")
+    assert (more[:160] != split).sum() <= 8
 
 
 def test_shares_are_near_to_what_was_asked_for_in_every_class() -> None:
@@ -65,8 +74,8 @@ def test_groups_stay_whole_and_their_rows_do_not_decide() -> None:
     split = assign(rows, target, "label", groups)
     assert all(len(set(split[groups == g])) == 1 for g in set(groups))
     assert {"train", "valid", "test"} == set(split)
-    more = assign(ids(700), np.arange(700) % 2, "label", np.array([f"patient {i // 6}" for i in range(700)]))
-    np.testing.assert_array_equal(more[:600], split)
+    other = assign(ids(600, start=5000), 1 - target, "number", groups)
+    np.testing.assert_array_equal(other, assign(rows, target, "number", groups))
 
 
 def test_a_copy_in_two_groups_ties_them() -> None:
@@ -80,9 +89,10 @@ def test_a_copy_in_two_groups_ties_them() -> None:
 def test_several_labels_all_reach_train() -> None:
     target = np.zeros((60, 4), dtype=int)
     target[:, 0] = 1
-    target[:3, 1] = target[3:5, 2] = target[7, 3] = 1
+    target[:10, 1] = target[3:5, 2] = target[7, 3] = 1
     split = assign(ids(60), target, "labels")
     assert (target[split == "train"].sum(0) > 0).all()
+    assert {*split[target[:, 1] == 1]} == {"train", "valid", "test"}
 
 
 def test_numbers_are_split_too() -> None:
@@ -100,10 +110,10 @@ def test_too_few_say_so() -> None:
 def test_the_users_test_is_never_touched_and_valid_comes_from_train() -> None:
     cells = np.array(["training"] * 80 + ["Test"] * 20, dtype=object)
     notes: list[str] = []
-    split, keep = by_user(cells, ids(100), None, notes, 0)
+    split, keep = by_user(cells, ids(100), np.arange(100) % 2, "label", None, notes=notes, seed=0)
     assert keep.all()
     assert (split[80:] == "test").all()
-    assert 8 <= (split[:80] == "valid").sum() <= 32
+    assert (split[:80] == "valid").sum() == 20
     assert any("valid is carved" in n for n in notes)
 
 
@@ -111,7 +121,15 @@ def test_train_rows_that_are_also_in_the_users_test_are_dropped() -> None:
     rows = ids(100)
     rows[3] = rows[90]
     notes: list[str] = []
-    _, keep = by_user(np.array(["train"] * 80 + ["test"] * 20, dtype=object), rows, None, notes, 0)
+    _, keep = by_user(
+        np.array(["train"] * 80 + ["test"] * 20, dtype=object),
+        rows,
+        np.arange(100) % 2,
+        "label",
+        None,
+        notes=notes,
+        seed=0,
+    )
     assert np.flatnonzero(~keep).tolist() == [3]
     assert any("1 train rows are also in test" in n for n in notes)
 
@@ -119,12 +137,30 @@ def test_train_rows_that_are_also_in_the_users_test_are_dropped() -> None:
 def test_a_users_group_on_both_sides_is_dropped_from_train() -> None:
     groups = np.arange(100) // 10
     groups[85] = 0
-    _, keep = by_user(np.array(["train"] * 80 + ["test"] * 20, dtype=object), ids(100), groups, [], 0)
+    _, keep = by_user(
+        np.array(["train"] * 80 + ["test"] * 20, dtype=object),
+        ids(100),
+        np.arange(100) % 2,
+        "label",
+        groups,
+        notes=[],
+        seed=0,
+    )
     assert np.flatnonzero(~keep).tolist() == list(range(10))
 
 
 def test_an_unknown_side_is_named() -> None:
     with pytest.raises(DataError, match="'later'"):
-        by_user(np.array(["train", "later", "test"], dtype=object), ids(3), None, [], 0)
+        by_user(
+            np.array(["train", "later", "test"], dtype=object), ids(3), np.arange(3), "label", None, notes=[], seed=0
+        )
     with pytest.raises(DataError, match="train only"):
-        by_user(np.array(["train"] * 3, dtype=object), ids(3), None, [], 0)
+        by_user(np.array(["train"] * 3, dtype=object), ids(3), np.arange(3), "label", None, notes=[], seed=0)
+
+
+def test_a_rare_class_of_the_users_train_stays_in_train() -> None:
+    cells = np.array(["train"] * 80 + ["test"] * 20, dtype=object)
+    for rare in range(20):
+        target = (np.arange(100) == rare).astype(int)
+        split, _ = by_user(cells, ids(100), target, "label", None, notes=[], seed=0)
+        assert split[rare] == "train"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ def is_missing(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, float):
-        return value != value  # NaN differs from itself
+        return math.isnan(value)
     if isinstance(value, str):
         return value.strip().lower() in MISSING
     return bool(np.isscalar(value) and value != value)  # noqa: PLR0124  (NaN and NaT differ from themselves)

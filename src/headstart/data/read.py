@@ -54,7 +54,7 @@ def read(
     _name_copies(ids, aim.values, raw.notes)
     groups = _groups(raw, group)
     if own:
-        sides, keep = by_user(raw.columns[own], ids, groups, raw.notes, seed)
+        sides, keep = by_user(raw.columns[own], ids, aim.values, aim.kind, groups, notes=raw.notes, seed=seed)
     else:
         sides, keep = assign(ids, aim.values, aim.kind, groups, seed=seed), np.ones(len(ids), dtype=bool)
         raw.notes.append("rows are split by a hash of their content" + (", whole groups together" if group else ""))

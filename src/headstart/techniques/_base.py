@@ -80,6 +80,16 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
             self.n_outputs_ = y.shape[1] if y.ndim == 2 else 1
         return self.target_kind_
 
+    def _finite(self, X: Activations, *, missing: bool = False) -> np.ndarray:
+        """The values as an array; infinite ones are refused, and NaN unless a technique reads it as missing."""
+        values = np.asarray(X)
+        bad = np.isinf(values) if missing else ~np.isfinite(values)
+        if bad.any():
+            raise NotApplicable(
+                f"{int(bad.any(1).sum())} rows hold NaN or infinite features", expected="finite numbers"
+            )
+        return values
+
     def state(self) -> State:
         """The fitted technique as arrays and JSON values: attributes that end in an underscore; modules by parameter."""
         state = State()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 
 import torch
@@ -24,16 +25,15 @@ def device() -> torch.device:
 
 
 @cache
-def has_native_bf16() -> bool:
-    """Whether bfloat16 arithmetic is native here (emulated bfloat16 is slower than float32)."""
-    if device().type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device().type == "cpu" and bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512")) and _flag()
-
-
-def _flag() -> bool:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return "avx512_bf16" in file.read()
-    except OSError:
-        return False
+def bf16_pays() -> bool:
+    """Whether bfloat16 products are measured to be faster here than float32 ones: a CPU may list them and be slower."""
+    times = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = torch.ones(512, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)
+        rounds = []
+        for _ in range(7):
+            start = time.perf_counter()
+            a @ b
+            rounds.append(time.perf_counter() - start)
+        times[dtype] = sorted(rounds)[3]
+    return times[torch.float32] > 1.2 * times[torch.bfloat16]

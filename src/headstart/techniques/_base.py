@@ -60,7 +60,7 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def predict_proba(self, X: Activations) -> np.ndarray:
-        """(n, C) probabilities: rows sum to one for "label", columns are independent for "labels"; (n, 1) for a number."""
+        """(n, C) probabilities, rows summing to one for "label", independent for "labels"; (n, 1) for a number."""
 
     def predict(self, X: Activations) -> np.ndarray:
         """Class codes (n,), a 0/1 matrix (n, L), or numbers (n,)."""
@@ -91,7 +91,7 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
         return values
 
     def state(self) -> State:
-        """The fitted technique as arrays and JSON values: attributes that end in an underscore; modules by parameter."""
+        """The fitted technique as arrays and JSON values: attributes that end in an underscore, modules by parameter."""
         state = State()
         for key, value in vars(self).items():
             if not key.endswith("_") or key.startswith("_"):

@@ -125,7 +125,9 @@ def softmax(z: np.ndarray) -> np.ndarray:
     return np.asarray(e / e.sum(1, keepdims=True))
 
 
-def logistic(X: Any, y: np.ndarray, weight: np.ndarray, strengths: tuple[float, ...], seed: int) -> tuple[np.ndarray, np.ndarray, float]:  # fmt: skip
+def logistic(
+    X: Any, y: np.ndarray, weight: np.ndarray, strengths: tuple[float, ...], seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Multinomial (or, for 0/1 columns, one-vs-rest) logistic regression: (coef (d, C), intercept (C,), strength C).
 
     The strength is the one with the least log loss on held-out rows: five folds on few rows, one fifth on many. Where
@@ -186,15 +188,23 @@ def _strength(X: Any, y: np.ndarray, weight: np.ndarray, strengths: tuple[float,
     least = int(np.bincount(y)[np.unique(y)].min()) if y.ndim == 1 else 0
     few = X.shape[0] <= 400
     if few:
-        folds = StratifiedKFold(5, shuffle=True, random_state=seed) if least >= 5 else KFold(min(5, len(y)), shuffle=True, random_state=seed)  # fmt: skip
+        folds = (
+            StratifiedKFold(5, shuffle=True, random_state=seed)
+            if least >= 5
+            else KFold(min(5, len(y)), shuffle=True, random_state=seed)
+        )
     else:
         splitter = StratifiedShuffleSplit if least >= 2 else ShuffleSplit
-        folds = splitter(1, test_size=max(0.2, (np.unique(y).size + 1) / len(y) if y.ndim == 1 else 0.2), random_state=seed)  # fmt: skip
+        folds = splitter(
+            1, test_size=max(0.2, (np.unique(y).size + 1) / len(y) if y.ndim == 1 else 0.2), random_state=seed
+        )
     losses = np.zeros(len(strengths))
     for fit, held in folds.split(np.zeros(len(y)), y if y.ndim == 1 else None):
         for i, strength in enumerate(strengths):
             coef, intercept = _fit(X[fit], y[fit], weight[fit], strength)
-            p = np.clip(logits_to_probability(X[held] @ coef + intercept, "labels" if y.ndim == 2 else "label"), 1e-9, 1)  # fmt: skip
+            p = np.clip(
+                logits_to_probability(X[held] @ coef + intercept, "labels" if y.ndim == 2 else "label"), 1e-9, 1
+            )
             if y.ndim == 2:
                 q = np.clip(1 - p, 1e-9, 1)
                 losses[i] -= float(np.sum(y[held] * np.log(p) + (1 - y[held]) * np.log(q)))

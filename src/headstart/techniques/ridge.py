@@ -16,7 +16,7 @@ class Ridge(Technique):
 
     Use it as the first head to try, with up to some thousand features, and for numbers. Not where a few features
     decide alone. Vectors (n, d), NaN is read as the mean; probabilities are a softmax whose sharpness was fitted on
-    the left-out predictions. (Golub, Heath and Wahba 1979; Rifkin and Lippert, Notes on Regularized Least Squares, 2007.)
+    the left-out predictions. (Golub, Heath and Wahba 1979; Rifkin and Lippert 2007.)
 
     >>> X = Activations(np.repeat(np.eye(2), 5, axis=0), np.arange(10).astype(str), "pooled", "vector")
     >>> Ridge().fit(X, np.repeat([0, 1], 5)).predict(X).tolist()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.made.data import people, saved_dataset, texts, write_csv
 
@@ -148,6 +150,26 @@ def test_hugging_face_pictures(tmp_path: Path) -> None:
     data = read(saved_dataset(tmp_path / "x", {"image": rows, "label": [i % 2 for i in range(24)]}, features))
     assert data.modality == "image"
     assert data.rows[3] == rows[3]["bytes"]
+
+
+def test_shards_as_the_hub_keeps_them(tmp_path: Path) -> None:
+    words, labels = zip(*texts(60), strict=True)
+    codes = [["no", "yes"].index(x) for x in labels]
+    info = {"info": {"features": {"mood": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}
+    table = pa.table({"text": list(words), "mood": codes}).replace_schema_metadata({"huggingface": json.dumps(info)})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "README.md").write_text("a data set")
+    for name, start, stop in (
+        ("train-00000-of-00002", 0, 20),
+        ("train-00001-of-00002", 20, 45),
+        ("test-00000-of-00001", 45, 60),
+    ):
+        pq.write_table(table.slice(start, stop - start), tmp_path / "data" / f"{name}.parquet")
+    data = read(tmp_path)
+    assert data.classes == ("no", "yes")
+    assert data.own_split
+    assert sorted(data.where(split="test").rows) == sorted(words[45:])
+    assert len(data) == 60
 
 
 def test_files_called_train_and_test_are_a_split(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from tests.made.data import picture, png_bomb
 
+from headstart.data import images
 from headstart.data.images import check, decode
 from headstart.errors import BrokenRow
 
@@ -109,6 +110,14 @@ def test_a_png_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     with pytest.raises(BrokenRow, match=r"20000 x 20000 pixels: PNG pictures above 80,000,000 pixels are refused"):
         decode(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_a_huge_progressive_jpeg_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MOST_PROGRESSIVE", 10_000)
+    plain = picture(7, (200, 200))
+    assert decode(saved(plain, "JPEG")).size == (200, 200)
+    with pytest.raises(BrokenRow, match="200 x 200 pixels: progressive JPEGs above 10,000 pixels"):
+        decode(saved(plain, "JPEG", progressive=True))
 
 
 def test_what_is_no_picture_says_why(tmp_path: Path) -> None:

@@ -239,7 +239,13 @@ def _from_arrow(table: Any) -> Raw:
     notes: list[str] = []
     names = _unique(table.column_names, notes)
     columns = {n: column(map(_plain, table.column(i).to_pylist())) for i, n in enumerate(names)}
-    return Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes)
+    raw = Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes)
+    told = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    if features := told.get("info", {}).get("features"):  # Hugging Face writes class names into the schema
+        from headstart.data.huggingface import name_classes
+
+        name_classes(raw, features)
+    return raw
 
 
 def _plain(cell: Any) -> Any:

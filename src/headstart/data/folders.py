@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from headstart.data.raw import Raw, column
 from headstart.data.splits import side_of
 from headstart.errors import DataError
 
+SHARD = re.compile(r"-\d+-of-\d+$")
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"})
 
 
@@ -33,8 +35,8 @@ def load_folder(folder: Path) -> Raw:
     files = [p for p in found if p.suffix.lower() in KNOWN]
     if len(files) == 1:
         return load(files[0])
-    if files and all(side_of(p.stem) for p in files):
-        return _split_files(files)
+    if files and (all(_side(p) for p in files) or all(SHARD.search(p.stem) for p in files)):
+        return _several(files)
     what = f"{len(found)} other files" if found else "nothing"
     raise DataError(
         f"no pictures in {folder} ({what})",
@@ -100,16 +102,25 @@ def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
     return raw
 
 
-def _split_files(files: list[Path]) -> Raw:
-    raws = [(str(side_of(p.stem)), load(p)) for p in files]
-    shared = [c for c in raws[0][1].columns if all(c in r.columns for _, r in raws)]
+def _side(path: Path) -> str | None:
+    """The side that a file such as train.csv or train-00000-of-00002.parquet holds."""
+    return side_of(SHARD.sub("", path.stem))
+
+
+def _several(files: list[Path]) -> Raw:
+    """Files of one table below each other; named train, valid or test they are the user's own split."""
+    raws = [load(p) for p in files]
+    shared = [c for c in raws[0].columns if all(c in r.columns for r in raws)]
     out = Raw(
-        {c: np.concatenate([r.columns[c] for _, r in raws]) for c in shared},
-        column(f"{p.name} {name}" for p, (_, r) in zip(files, raws, strict=True) for name in r.names),
+        {c: np.concatenate([r.columns[c] for r in raws]) for c in shared},
+        column(f"{p.name} {name}" for p, r in zip(files, raws, strict=True) for name in r.names),
         files[0].parent,
-        notes=[n for _, r in raws for n in r.notes],
-        skipped=[(f"{p.name} {name}", why) for p, (_, r) in zip(files, raws, strict=True) for name, why in r.skipped],
+        notes=list(dict.fromkeys(n for r in raws for n in r.notes)),
+        skipped=[(f"{p.name} {name}", why) for p, r in zip(files, raws, strict=True) for name, why in r.skipped],
+        target=raws[0].target,
     )
-    out.columns["split"] = column(s for s, r in raws for _ in range(len(r)))
-    out.split = "split"
+    if len({_side(p) for p in files}) > 1:
+        out.columns["split"] = column(_side(p) for p, r in zip(files, raws, strict=True) for _ in range(len(r)))
+        out.split = "split"
+    out.notes.append(f"{len(files)} files were read as one table: {', '.join(p.name for p in files[:6])}")
     return out

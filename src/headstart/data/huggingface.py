@@ -42,24 +42,29 @@ def _one(folder: Path) -> Raw:
     state = _json(folder / "state.json")
     raw = _arrow([folder / entry["filename"] for entry in state["_data_files"]])
     raw.base = folder
-    features = _json(folder / "dataset_info.json").get("features") or {}
-    for name, feature in features.items():
-        if name in raw.columns:
-            raw.columns[name] = _plain(raw.columns[name], feature, raw)
     if state.get("_indices_data_files"):
         raise DataError(
             f"{folder} holds a selection of rows",
             expected="the rows themselves",
             do="call .flatten_indices() before save_to_disk",
         )
+    name_classes(raw, _json(folder / "dataset_info.json").get("features") or {})
     return raw
 
 
-def _plain(values: np.ndarray, feature: Any, raw: Raw) -> np.ndarray:
-    """Class numbers become class names, lists of classes become `a|b`."""
+def name_classes(raw: Raw, features: dict[str, Any]) -> None:
+    """Class numbers become class names, lists of classes become `a|b`; a lone column of classes is the target."""
+    for name, feature in features.items():
+        if name in raw.columns:
+            raw.columns[name] = _named(raw.columns[name], feature)
+    classes = [n for n, f in features.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"]
+    if len(classes) == 1:
+        raw.target = classes[0]
+
+
+def _named(values: np.ndarray, feature: Any) -> np.ndarray:
     kind = feature.get("_type") if isinstance(feature, dict) else None
     if kind == "ClassLabel":
-        raw.target = raw.target or next(n for n, c in raw.columns.items() if c is values)
         return column(None if v is None or v < 0 else feature["names"][v] for v in values)
     inner = (
         feature[0]

@@ -155,7 +155,7 @@ def cache() -> Path:
         return Path(chosen).expanduser()
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("headstart", appauthor=False))
+    return Path(user_cache_dir("headstart"))
 
 
 def _home(name: str) -> Path:

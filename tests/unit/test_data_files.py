@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.made.data import people, saved_dataset, texts, write_csv
 
 from headstart.data.read import read, read_rows
@@ -56,6 +58,22 @@ def test_separators_are_found(tmp_path: Path, delimiter: str) -> None:
     rows = [(f"well, {text}; or so", label) for text, label in texts()]
     data = read(write_csv(tmp_path / "a.csv", ["text", "label"], rows, delimiter=delimiter))
     assert data.rows[1] == rows[1][0]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), min_size=4, max_size=9
+    ),
+    st.sampled_from(",;\t|"),
+)
+def test_whatever_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, words: list[str], mark: str
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    cells = [f"{k}{word}." for k, word in enumerate(words)]
+    write_csv(path, ["text", "label"], [(c, "ab"[k % 2]) for k, c in enumerate(cells)], delimiter=mark)
+    assert read_rows(path, modality="text", inputs=("text",)).rows == cells
 
 
 def test_decimal_commas(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,15 @@ def decode(row: Any, at_least: int | None = None) -> Image.Image:
     >>> decode(np.zeros((4, 6), dtype=np.uint8)).size
     (6, 4)
     """
-    try:
+    with _faults():
         return _upright(_open(row, at_least))
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Whatever a decoder raises, as a BrokenRow with a reason."""
+    try:
+        yield
     except BrokenRow:
         raise
     except FileNotFoundError as error:
@@ -61,7 +70,8 @@ def check(row: Any) -> tuple[str, str | None]:
     if not raw:
         return "", "the file is empty (0 bytes)"
     try:
-        decode(row if isinstance(row, Image.Image | np.ndarray) else raw, at_least=GLANCE)
+        with _faults():
+            _open(row if isinstance(row, Image.Image | np.ndarray) else raw, GLANCE)
     except BrokenRow as error:
         return "", error.seen
     return content_id(raw), None

@@ -91,7 +91,7 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
         return values
 
     def state(self) -> State:
-        """The fitted technique as arrays and JSON values: attributes that end in an underscore, modules by parameter."""
+        """The fitted technique as arrays and JSON values: attributes ending in an underscore, modules by parameter."""
         state = State()
         for key, value in vars(self).items():
             if not key.endswith("_") or key.startswith("_"):

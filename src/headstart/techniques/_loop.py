@@ -130,7 +130,8 @@ def tensors(X: Activations, index: np.ndarray) -> tuple[Tensor, Tensor | None]:
 
 
 def _accumulate(
-    network: nn.Module, loss: nn.Module, X: Activations, y: np.ndarray, weight: np.ndarray, batch: np.ndarray, parts: int
+    network: nn.Module, loss: nn.Module, X: Activations, y: np.ndarray, weight: np.ndarray, batch: np.ndarray,
+    parts: int,
 ) -> int:  # fmt: skip
     """Gradients of a batch, in so many parts that each fits into memory; returns that number."""
     share = float(weight[batch].sum())
@@ -153,7 +154,7 @@ def _accumulate(
 
 
 def _halved(kind: str) -> bool:
-    """bfloat16 on CUDA, and on a CPU where it pays; never for maps on a CPU: depthwise convolutions are slower in it."""
+    """bfloat16 on CUDA, and where it pays on a CPU, but not for maps there: depthwise convolutions are slower in it."""
     return device().type == "cuda" or (kind in ("tokens", "ids", "vector") and bf16_pays())
 
 

@@ -104,6 +104,15 @@ def test_rows_of_another_width_are_skipped_and_named(tmp_path: Path) -> None:
     assert len(data) == 99
 
 
+def test_what_spreadsheets_and_editors_write(tmp_path: Path) -> None:
+    lines = "\n".join(f"{text};{label}" for text, label in texts())
+    (tmp_path / "a.csv").write_text(f"sep=;\ntext;label\n{lines}\n")
+    assert read(tmp_path / "a.csv").rows[0] == texts()[0][0]
+    (tmp_path / "new.txt").write_text('first, of all\n"second\nthird')
+    data = read_rows(tmp_path / "new.txt", modality="text", inputs=("text",))
+    assert data.rows == ["first, of all", '"second', "third"]
+
+
 def test_twins_among_the_columns_are_renamed(tmp_path: Path) -> None:
     rows = [[i % 5, i % 7, "ab"[i % 2]] for i in range(40)]
     data = read(write_csv(tmp_path / "a.csv", ["x", "x", "label"], rows))

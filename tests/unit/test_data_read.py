@@ -306,6 +306,24 @@ def test_no_plain_target_lists_the_columns() -> None:
         read(frame, target=[1, 2, 3])
 
 
+def test_odd_sources_say_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="data of type int"):
+        read(5)
+    with pytest.raises(DataError, match="no rows"):
+        read(pd.DataFrame({"text": [], "label": []}))
+    with pytest.raises(DataError, match="nothing says what each row is"):
+        read(["a text", "another"])
+    for i in range(3):
+        picture(i).save(tmp_path / f"{i}.png")
+    with pytest.raises(DataError, match="one folder a class"):
+        read(tmp_path)
+    assert len(read_rows(tmp_path, modality="image")) == 3
+    words = np.array([["a", str(i)] for i in range(40)])
+    assert read(words, target=np.arange(40) % 2, modality="table", inputs=("0", "1")).rows[3] == {"0": "a", "1": 3.0}
+    with pytest.raises(DataError, match="no column 'text'"):
+        read_rows(pd.DataFrame({"x": ["a"]}), modality="text", inputs=("text",))
+
+
 def test_a_split_column_is_obeyed() -> None:
     frame = pd.DataFrame(texts(60), columns=["text", "label"])
     frame["part"] = ["train"] * 40 + ["dev"] * 10 + ["test"] * 10

@@ -19,6 +19,7 @@ DELIMITED = (".csv", ".tsv", ".tab", ".txt")
 KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow")
 SNIFFED = 65_536  # characters that the delimiter is guessed from
 LONGEST_CELL = 2**30
+EXCEL = re.compile(r"sep=(.)\r?\n")  # a first line that some spreadsheets write
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
@@ -90,7 +91,12 @@ def _delimited(path: Path) -> Raw:
         raise DataError(
             f"{path.name} holds NUL characters", expected="text", do="it may be a spreadsheet: save it as CSV"
         )
-    delimiter = _delimiter(text, path.suffix.lower())
+    told = EXCEL.match(text)
+    text = text[told.end() :] if told else text
+    delimiter = told[1] if told else _delimiter(text, path.suffix.lower())
+    if not delimiter and path.suffix.lower() == ".txt":
+        return _plain_lines(path.name, text, raw.notes)
+    delimiter = delimiter or ","
     if delimiter != ",":
         raw.notes.append(f"cells of {path.name} are separated by {({chr(9): 'tabs'}).get(delimiter, repr(delimiter))}")
     before = csv.field_size_limit(LONGEST_CELL)
@@ -118,6 +124,14 @@ def _delimited(path: Path) -> Raw:
     return raw
 
 
+def _plain_lines(name: str, text: str, notes: list[str]) -> Raw:
+    """One text a line, without a header."""
+    lines = [(number, line.strip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    names = column(f"line {number}" for number, _ in lines)
+    notes = [*notes, f"{name} was read as one text a line"]
+    return Raw({"text": column(line for _, line in lines)}, names, notes=notes, modality="text")
+
+
 def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line number where the row starts, cells); empty lines are passed over."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == ",")
@@ -138,8 +152,8 @@ def _decimal_commas(raw: Raw) -> None:
 
 
 def _delimiter(text: str, suffix: str) -> str:
-    """The separator that splits the first rows into the same number of cells, more than one; tabs win for .tsv."""
-    best, most = "," if suffix not in (".tsv", ".tab") else "\t", 1.0
+    """The separator that splits the first rows into the same number of cells, more than one; "" where none does."""
+    best, most = "\t" if suffix in (".tsv", ".tab") else "", 1.0
     sample = text[:SNIFFED]
     if len(text) > SNIFFED:
         sample = sample[: sample.rfind("\n") + 1] or sample

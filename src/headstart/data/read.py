@@ -39,6 +39,10 @@ def read(
         target = attach(raw, target, "target")
     if group is not None and not isinstance(group, str):
         group = attach(raw, group, "group")
+    if not len(raw):
+        raise DataError("no rows", expected="rows with an input and a target", do="check the source")
+    if is_made_up and target is None and raw.target is None:
+        raise DataError("nothing says what each row is", expected="one folder a class, or one target a row")
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
@@ -105,9 +109,7 @@ def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, 
             raise DataError(f"rows of {raw.modality}s", expected=f"{modality} rows, as the model was trained on")
         return names[:1]
     if inputs:
-        return (
-            names if len(names) == 1 and modality != "table" else tuple(roles.known(c, names, "input") for c in inputs)
-        )
+        return tuple(roles.known(c, names, "input") for c in inputs)
     return roles.inputs_of(raw, names, modality, [], given=False)[1]
 
 
@@ -152,6 +154,7 @@ def _vectors(cells: list[np.ndarray]) -> Built:
     widths = {len(r) for r in rows}
     if len(widths) > 1:
         raise DataError(f"rows of different lengths: {sorted(widths)[:5]}", expected="as many numbers in every row")
+    rows = [np.where(np.isfinite(r), r, np.nan) for r in rows]
     return rows, [content_id(b"vector\0" + r.tobytes()) for r in rows], [None] * len(rows)
 
 

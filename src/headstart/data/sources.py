@@ -22,7 +22,11 @@ def open_source(source: Any) -> Raw:
         return from_frame(source) if hasattr(source, "columns") else _named(_list(list(source)), source.index)
     if isinstance(source, np.ndarray):
         return _array(source)
-    rows = list(source)
+    try:
+        rows = list(source)
+    except TypeError as error:
+        what = type(source).__name__
+        raise DataError(f"data of type {what}", expected="a path, a DataFrame, a list or an array") from error
     if not rows:
         raise DataError("no rows", expected="a list of texts, pictures, dicts or numbers")
     return from_records(rows) if all(isinstance(row, dict) for row in rows) else _list(rows)
@@ -67,7 +71,7 @@ def _path(source: str | Path) -> Raw:
 def _array(source: np.ndarray) -> Raw:
     if source.ndim == 1:
         return _list(source.tolist())
-    if source.ndim == 2 and source.dtype != object:
+    if source.ndim == 2 and source.dtype.kind in "biuf":
         return Raw({"x": column(np.asarray(source, dtype=np.float64))}, _numbered(len(source)), modality="vector")
     if source.ndim == 2:
         return from_records([{str(k): v for k, v in enumerate(row)} for row in source.tolist()])

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart.data.raw import Raw, column, is_missing
+from headstart.data.delimited import load_delimited, text_of, unique_names
+from headstart.data.raw import Raw, column
 from headstart.errors import DataError
 
 DELIMITED = (".csv", ".tsv", ".tab", ".txt")
 KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow")
-SNIFFED = 65_536  # characters that the delimiter is guessed from
-LONGEST_CELL = 2**30
-EXCEL = re.compile(r"sep=(.)\r?\n")  # a first line that some spreadsheets write
-DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
 def load(path: Path) -> Raw:
@@ -31,7 +24,7 @@ def load(path: Path) -> Raw:
         )
     suffix = path.suffix.lower()
     if suffix in DELIMITED:
-        raw = _delimited(path)
+        raw = load_delimited(path)
     elif suffix in (".jsonl", ".ndjson", ".json"):
         raw = _json(path)
     elif suffix in (".parquet", ".pq"):
@@ -50,7 +43,7 @@ def from_frame(frame: Any) -> Raw:
     """The columns of a pandas DataFrame; rows are called by its index."""
     names = [str(c) for c in frame.columns]
     raw = Raw({}, column(str(i) for i in frame.index))
-    for name, position in zip(_unique(names, raw.notes), range(len(names)), strict=True):
+    for name, position in zip(unique_names(names, raw.notes), range(len(names)), strict=True):
         series = frame.iloc[:, position]
         values = column(series.astype(object).where(series.notna(), None))
         raw.columns[name] = column(v.item() if isinstance(v, np.generic) else v for v in values)
@@ -62,128 +55,6 @@ def from_records(records: list[dict[str, Any]]) -> Raw:
     keys = dict.fromkeys(str(k) for r in records for k in r)
     columns = {k: column(r.get(k) for r in records) for k in keys}
     return Raw(columns, column(str(i) for i in range(len(records))))
-
-
-def text_of(path: Path) -> tuple[str, str | None]:
-    """The text of a file and, where it is not plain UTF-8, a note that says how it was read."""
-    raw = path.read_bytes()
-    marks = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-    for mark, encoding in marks:
-        if raw.startswith(mark):
-            try:
-                return raw.decode(encoding), None if encoding == "utf-8-sig" else f"{path.name} was read as {encoding}"
-            except UnicodeDecodeError:
-                break
-    for encoding in ("utf-8", "cp1252", "latin-1"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        note = f"{path.name} is not UTF-8: it was read as {encoding}; save it as UTF-8 if letters look wrong"
-        return text, None if encoding == "utf-8" else note
-    raise AssertionError("latin-1 decodes any bytes")
-
-
-def _delimited(path: Path) -> Raw:
-    text, note = text_of(path)
-    raw = Raw({}, column([]), notes=[note] if note else [])
-    if "\0" in text:
-        raise DataError(
-            f"{path.name} holds NUL characters", expected="text", do="it may be a spreadsheet: save it as CSV"
-        )
-    told = EXCEL.match(text)
-    text = text[told.end() :] if told else text
-    delimiter = told[1] if told else _delimiter(text, path.suffix.lower())
-    if not delimiter and path.suffix.lower() == ".txt":
-        return _plain_lines(path.name, text, raw.notes)
-    delimiter = delimiter or ","
-    if delimiter != ",":
-        raw.notes.append(f"cells of {path.name} are separated by {({chr(9): 'tabs'}).get(delimiter, repr(delimiter))}")
-    before = csv.field_size_limit(LONGEST_CELL)
-    try:
-        lines = list(_lines(text, delimiter))
-    except csv.Error as error:
-        raise DataError(
-            f"{path.name} is no well-formed CSV ({error})", expected="line breaks only in quotes"
-        ) from error
-    finally:
-        csv.field_size_limit(before)
-    if not lines:
-        raise DataError(f"{path.name} holds no text", expected="a header line and rows")
-    header = _unique([h.strip() for h in lines[0][1]], raw.notes)
-    rows = []
-    for number, cells in lines[1:]:
-        if len(cells) == len(header):
-            rows.append((number, cells))
-        else:
-            raw.skipped.append((f"line {number}", f"{len(cells)} cells where the header has {len(header)}"))
-    raw.names = column(f"line {number}" for number, _ in rows)
-    raw.columns = {h: column(cells[k] for _, cells in rows) for k, h in enumerate(header)}
-    if delimiter != ",":
-        _decimal_commas(raw)
-    return raw
-
-
-def _plain_lines(name: str, text: str, notes: list[str]) -> Raw:
-    """One text a line, without a header."""
-    lines = [(number, line.strip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    names = column(f"line {number}" for number, _ in lines)
-    notes = [*notes, f"{name} was read as one text a line"]
-    return Raw({"text": column(line for _, line in lines)}, names, notes=notes, modality="text")
-
-
-def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line number where the row starts, cells); empty lines are passed over."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == ",")
-    start = 1
-    for cells in reader:
-        if cells:
-            yield start, cells
-        start = reader.line_num + 1
-
-
-def _decimal_commas(raw: Raw) -> None:
-    """Columns of numbers such as 3,14 (the reason why people separate cells by semicolons) get a decimal point."""
-    for name, cells in raw.columns.items():
-        there = [c for c in cells if not is_missing(c)]
-        if there and all(DECIMAL_COMMA.fullmatch(c.strip()) for c in there) and any("," in c for c in there):
-            raw.columns[name] = column(c.replace(",", ".") for c in cells)
-            raw.notes.append(f"column {name!r} has decimal commas: 3,14 was read as 3.14")
-
-
-def _delimiter(text: str, suffix: str) -> str:
-    """The separator that splits the first rows into the same number of cells, more than one; "" where none does."""
-    best, most = "\t" if suffix in (".tsv", ".tab") else "", 1.0
-    sample = text[:SNIFFED]
-    if len(text) > SNIFFED:
-        sample = sample[: sample.rfind("\n") + 1] or sample
-    for delimiter in ("\t" if suffix in (".tsv", ".tab") else ",", ",", "\t", ";", "|"):
-        try:
-            widths = [len(cells) for _, cells in _lines(sample, delimiter)][:100]
-        except csv.Error:
-            continue
-        width = widths[0] if widths else 0
-        agree = sum(w == width for w in widths) / max(len(widths), 1)
-        score = width * agree**4 if width > 1 else 0.0
-        if score > most:
-            best, most = delimiter, score
-    return best
-
-
-def _unique(names: list[str], notes: list[str]) -> list[str]:
-    """Column names without twins and blanks; what was renamed is noted."""
-    seen: dict[str, int] = {}
-    out = []
-    for position, name in enumerate(names):
-        given = name or f"column {position + 1}"
-        seen[given] = seen.get(given, 0) + 1
-        out.append(given if seen[given] == 1 else f"{given} ({seen[given]})")
-    twins = [n for n, k in seen.items() if k > 1]
-    if twins:
-        notes.append(
-            f"several columns are called {', '.join(twins)}: the later ones were renamed '{twins[0]} (2)' and so on"
-        )
-    return out
 
 
 def _json(path: Path) -> Raw:
@@ -251,7 +122,7 @@ def _arrow(paths: list[Path]) -> Raw:
 
 def _from_arrow(table: Any) -> Raw:
     notes: list[str] = []
-    names = _unique(table.column_names, notes)
+    names = unique_names(table.column_names, notes)
     columns = {n: column(map(_plain, table.column(i).to_pylist())) for i, n in enumerate(names)}
     raw = Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes)
     told = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import images, roles
+from headstart.data import images
 from headstart.data.files import from_frame, from_records, load
 from headstart.data.folders import load_folder
+from headstart.data.looks import look
 from headstart.data.raw import Raw, column, is_missing
 from headstart.errors import DataError
 
@@ -90,7 +91,7 @@ def _list(rows: list[Any]) -> Raw:
             {"x": column(np.array([r], dtype=np.float64) for r in rows)}, _numbered(len(rows)), modality="vector"
         )
     cells = column(str(r) if isinstance(r, Path) else r for r in rows)
-    kind = "image" if roles.look(cells, None) == "picture" else "text" if isinstance(first, str) else None
+    kind = "image" if look(cells, None) == "picture" else "text" if isinstance(first, str) else None
     if kind is None:
         raise DataError(f"rows of {type(first).__name__}", expected="texts, picture paths, pictures, dicts or numbers")
     return Raw({"x": cells}, _numbered(len(rows)), modality=kind)

@@ -84,7 +84,7 @@ def test_decimal_commas(tmp_path: Path) -> None:
 
 
 def test_quoted_line_breaks_and_long_texts(tmp_path: Path) -> None:
-    long = "word " * 20_000 + "end"
+    long = "word " * 40_000 + "end"
     rows = [(f"{text}\nand\r\nmore", label) for text, label in texts()] + [(long, "yes")]
     data = read(write_csv(tmp_path / "a.csv", ["text", "label"], rows))
     assert len(data) == 61

@@ -245,6 +245,12 @@ def test_kinds_of_target_are_found_and_said(cells: list[object], kind: str, clas
     assert said(data, "a number to predict" if kind == "number" else "label")
 
 
+def test_many_whole_numbers_are_a_number_and_few_are_classes() -> None:
+    rows = [t for t, _ in texts(200)]
+    assert read(rows, target=[i % 21 for i in range(200)]).target_kind == "number"
+    assert read(rows, target=[i % 20 for i in range(200)]).target_kind == "label"
+
+
 def test_several_labels_are_a_matrix() -> None:
     data = read([t for t, _ in texts(40)], target=["a|b", "b", " c ", "a"] * 10)
     assert data.target is not None

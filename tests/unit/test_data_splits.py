@@ -78,6 +78,16 @@ def test_groups_stay_whole_and_their_rows_do_not_decide() -> None:
     np.testing.assert_array_equal(other, assign(rows, target, "number", groups))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_class_that_is_rare_in_every_group_is_learnt_all_the_same(seed: int) -> None:
+    groups = np.arange(200) // 5
+    target = groups % 2
+    target[[3, 98]] = 2  # one row each in two groups of other classes
+    split = assign(ids(200), target, "label", groups, seed=seed)
+    assert "train" in split[target == 2]
+    assert all(len(set(split[groups == g])) == 1 for g in groups)
+
+
 def test_a_copy_in_two_groups_ties_them() -> None:
     rows = ids(200)
     groups = np.array([f"g{i // 4}" for i in range(200)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,13 @@ class Journal:
     def spend(self, seconds: float) -> None:
         """Remember the clock."""
         write_json(self._spent, {"seconds": seconds})
+
+    def once(self, name: str, decide: Callable[[], int]) -> int:
+        """A decision that rests on a measurement (how many rows are affordable): taken once, kept for `--resume`."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            write_json(path, decide())
+        return int(json.loads(path.read_text()))
 
     def finished(self, contender: Contender, data_key: str) -> Trial | None:
         """The trial of this contender on this very data, if an earlier session finished it; else None."""

@@ -43,6 +43,7 @@ from headstart.selection.race import Clock, Contender, Field, Trial, best, conte
 from headstart.selection.shortlist import rank
 
 SAMPLE = 600  # training rows that the shortlist looks at
+LEAST_ROWS = 200  # never fewer, whatever the budget
 TAIL = 0.12  # share of the budget kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
@@ -142,7 +143,7 @@ class _Job:
         return data
 
     def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]], float]:
-        """Rank the candidates on a sample of training rows; also measures rows a second of the chosen one."""
+        """Rank the candidates on a sample of training rows; also rows a second of the chosen one, 0 if all were known."""
         names = list(self.plan.backbones) or backbones.candidates(data.modality)
         if not names:
             self.listener.say(f"no pre-trained model reads {data.modality} rows: only the classical ones will run")
@@ -159,17 +160,17 @@ class _Job:
             row |= {"rows": len(train), "seconds": round(spent[row["backbone"]], 2), "chosen": position == 0}
         chosen = ranked[0]["backbone"]
         self.listener.say(f"pre-trained model: {chosen} ({ranked[0].get('why') or 'the only one that fits'})")
-        return backbones.get(chosen), ranked, len(train) / max(spent[chosen], 1e-3)
+        return backbones.get(chosen), ranked, self.store.speed.get(chosen, 0.0)
 
     def _afford(self, data: Dataset, rate: float) -> Dataset:
         """Fewer rows where reading all of them would eat the budget; by hash, so always the same ones."""
-        most = int(rate * max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), 1.0)) if rate else len(data)
+        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), 1.0)
+        most = self.journal.once("rows", lambda: max(int(rate * time_for_it), LEAST_ROWS) if rate else len(data))
         if most >= len(data):
             return data
-        most = max(most, 200)
         keep = [by_hash(data, s, max(30, int(most * np.mean(data.split == s)))) for s in SPLITS]
         self.listener.say(
-            f"the budget allows reading features of about {most:,} of {len(data):,} rows ({rate:,.0f} a second):"
+            f"the budget allows reading features of about {most:,} of {len(data):,} rows in its share of the time:"
             " a fixed sample is used; raise --budget to use all"
         )
         return data.take(np.sort(np.concatenate(keep)))

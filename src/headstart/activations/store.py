@@ -51,6 +51,7 @@ class ActivationStore:
     def __init__(self, folder: Path | None = None, *, limit_bytes: int | None = None) -> None:
         self.folder: Path | None = folder or default_folder()
         self.limit = limit_bytes
+        self.speed: dict[str, float] = {}  # rows a second by backbone, as last computed here
         self._shards: dict[Path, dict[str, _Shard]] = {}
 
     @classmethod
@@ -79,7 +80,9 @@ class ActivationStore:
         if len(missing):
             self._make_room(set(homes.values()))
             total, known_rows = len(data.ids), len(data.ids) - len(missing)
+            start = time.monotonic()
             self._compute(backbone, data.take(missing), homes, route, lambda done: tell(known_rows + done, total))
+            self.speed[backbone.name] = len(missing) / max(time.monotonic() - start, 1e-6)
         return {cut: self._gather(backbone, cut, homes[cut], data.ids) for cut in wanted}
 
     def entries(self) -> list[dict[str, Any]]:

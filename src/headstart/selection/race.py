@@ -194,7 +194,7 @@ def _duel(a: Trial, b: Trial, ground: Field) -> tuple[float, float, float]:
     return paired(ground.metric, ground.y[ground.valid], a.scores["valid"], b.scores["valid"], groups=groups)
 
 
-def _out_of_fold(entry: Contender, seen: Activations, ground: Field) -> np.ndarray:
+def _out_of_fold(entry: Contender, settled: dict[str, Any], seen: Activations, ground: Field) -> np.ndarray:
     """Predictions for train and valid rows, each by a technique that never saw the row, its group or its fold."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
@@ -212,7 +212,7 @@ def _out_of_fold(entry: Contender, seen: Activations, ground: Field) -> np.ndarr
         )  # such a class is noted by the reader
         pairs = list(folds.split(np.zeros(len(known)), y, groups))
     for fit, held in pairs:
-        part = entry.build(seed=ground.seed).fit(seen[known[fit]], y[fit]).predict_proba(seen[known[held]])
+        part = entry.build(seed=ground.seed, **settled).fit(seen[known[fit]], y[fit]).predict_proba(seen[known[held]])
         scores[held, : part.shape[1]] = part
     return scores
 
@@ -242,7 +242,7 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         trial.scores["test"] = technique.predict_proba(seen[ground.test])
         judged, key = ground.valid, "valid"
         if not dear and entry.cost > 0 and len(ground.known) <= FEW:
-            trial.scores["known"] = _out_of_fold(entry, seen, ground)
+            trial.scores["known"] = _out_of_fold(entry, technique.settled(), seen, ground)
             judged, key = ground.known, "known"
         groups = None if ground.groups is None else ground.groups[judged]
         trial.valid = interval(ground.metric, ground.y[judged], trial.scores[key], groups=groups)

@@ -69,6 +69,10 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
             return scores[:, 0]
         return scores.argmax(1) if self.target_kind_ == "label" else (scores >= 0.5).astype(np.int64)
 
+    def settled(self) -> dict[str, Any]:
+        """Settings that `fit` chose by looking: with them, cross-validation need not look again in every fold."""
+        return {}
+
     def _check(self, y: np.ndarray) -> str:
         """Remember and return the kind of target; every `fit` begins here."""
         self.target_kind_: str = target_kind(y)

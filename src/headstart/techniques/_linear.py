@@ -57,6 +57,9 @@ class Scaler:
         return np.nan_to_num((np.asarray(X, dtype=np.float64) - self.mean) / self.scale)
 
 
+Fit = tuple[np.ndarray, np.ndarray]  # coefficients (d, C), intercepts (C,)
+
+
 @dataclass(frozen=True)
 class RidgeFit:
     """The best strength of the path, its coefficients, and what each row would have been told had it been left out."""
@@ -141,36 +144,50 @@ def logistic(
         keep = values > values.max() * 1e-10
         root = np.sqrt(values[keep])
         back = vectors[:, keep] / root
-        X_small = vectors[:, keep] * root
+        X_small = (vectors[:, keep] * root).astype(np.float32)
     else:
-        X_small = X
+        X_small = X.astype(np.float32)
     strength = strengths[0] if len(strengths) == 1 else _strength(X_small, y, weight, strengths, seed)
     coef, intercept = _fit(X_small, y, weight, strength)
     return (coef if back is None else X.T @ (back @ coef)), intercept, strength
 
 
-def _fit(X: Any, y: np.ndarray, weight: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def _fit(
+    X: Any, y: np.ndarray, weight: np.ndarray, strength: float, start: Fit | None = None, *, rough: bool = False
+) -> Fit:
+    """Coefficients (d, C or 1) and intercepts, from an earlier solution where there is one."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     if y.ndim == 2:
-        columns = [_fit(X, column, weight, strength) for column in y.T]
+        starts = (
+            [None] * y.shape[1] if start is None else [(start[0][:, [j]], start[1][[j]]) for j in range(y.shape[1])]
+        )
+        columns = [_fit(X, c, weight, strength, s, rough=rough) for c, s in zip(y.T, starts, strict=True)]
         return np.concatenate([c for c, _ in columns], axis=1), np.concatenate([i for _, i in columns])
     present = np.unique(y)
     if len(present) == 1:  # a label that all rows, or none, have
         return np.zeros((X.shape[1], 1)), np.array([10.0 if present[0] else -10.0])
-    model = LogisticRegression(C=strength, max_iter=300, tol=1e-4)
+    model = LogisticRegression(C=strength, max_iter=60 if rough else 300, tol=1e-3 if rough else 1e-4, warm_start=True)
+    if start is not None and start[0].shape[1] == (1 if len(present) == 2 else len(present)):
+        model.coef_, model.intercept_ = start[0].T.astype(X.dtype), start[1].astype(X.dtype)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 300 steps are enough for the order of probabilities
+        warnings.simplefilter("ignore", ConvergenceWarning)  # so many steps are enough for the order of probabilities
         model.fit(X, y, sample_weight=weight)
-    if len(present) == 2 and y.max() == 1:
-        return model.coef_.T, model.intercept_
-    coef, intercept = np.zeros((X.shape[1], int(y.max()) + 1)), np.full(int(y.max()) + 1, -50.0)
+    coef, intercept = model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)
+    if len(present) == int(y.max()) + 1:
+        return coef, intercept
     if len(present) == 2:
-        coef[:, present[1]], intercept[present] = model.coef_[0], (0.0, model.intercept_[0])
-    else:
-        coef[:, present], intercept[present] = model.coef_.T, model.intercept_
-    return coef, intercept
+        coef, intercept = np.c_[np.zeros(len(coef)), coef], np.r_[0.0, intercept]
+    return _spread(coef, intercept, present)
+
+
+def _spread(coef: np.ndarray, intercept: np.ndarray, present: np.ndarray) -> Fit:
+    """Columns for all classes up to the highest; one that no row has is never said."""
+    classes = int(present.max()) + 1
+    wide, base = np.zeros((len(coef), classes)), np.full(classes, -50.0)
+    wide[:, present], base[present] = coef, intercept
+    return wide, base
 
 
 def logits_to_probability(logits: np.ndarray, kind: str) -> np.ndarray:
@@ -200,8 +217,10 @@ def _strength(X: Any, y: np.ndarray, weight: np.ndarray, strengths: tuple[float,
         )
     losses = np.zeros(len(strengths))
     for fit, held in folds.split(np.zeros(len(y)), y if y.ndim == 1 else None):
-        for i, strength in enumerate(strengths):
-            coef, intercept = _fit(X[fit], y[fit], weight[fit], strength)
+        found: Fit | None = None
+        for i, strength in enumerate(strengths):  # from strong to weak, each starting where the last one ended
+            found = _fit(X[fit], y[fit], weight[fit], strength, found, rough=True)
+            coef, intercept = found
             p = np.clip(
                 logits_to_probability(X[held] @ coef + intercept, "labels" if y.ndim == 2 else "label"), 1e-9, 1
             )

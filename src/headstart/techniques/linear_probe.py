@@ -55,6 +55,10 @@ class LinearProbe(Technique):
         self.mean_, self.coef_ = scaler.mean, coef / scaler.scale[:, None]
         return self
 
+    def settled(self) -> dict[str, Any]:
+        """The strength."""
+        return {"strengths": (self.strength_,)}
+
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Probabilities, or (n, 1) numbers."""
         scores = np.nan_to_num(self._finite(X, missing=True) - self.mean_) @ self.coef_ + self.intercept_

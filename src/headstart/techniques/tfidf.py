@@ -48,10 +48,14 @@ class Tfidf(Technique):
             small = weighed.T @ vectors  # the rows' own space: ridge needs no other
             basis, _ = np.linalg.qr(small)
             fit = ridge_path(weighed @ basis, targets(y), weight)
-            self.coef_, self.intercept_ = basis @ fit.coef, fit.intercept
+            self.coef_, self.intercept_, self.strength_ = basis @ fit.coef, fit.intercept, fit.strength
         else:
-            self.coef_, self.intercept_, _ = logistic(weighed, y, weight, self.strengths, self.seed)
+            self.coef_, self.intercept_, self.strength_ = logistic(weighed, y, weight, self.strengths, self.seed)
         return self
+
+    def settled(self) -> dict[str, Any]:
+        """The strength."""
+        return {"strengths": (self.strength_,)}
 
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Probabilities, or (n, 1) numbers."""

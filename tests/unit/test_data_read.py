@@ -251,6 +251,16 @@ def test_many_whole_numbers_are_a_number_and_few_are_classes() -> None:
     assert read(rows, target=[i % 20 for i in range(200)]).target_kind == "label"
 
 
+def test_names_of_classes_may_look_like_anything(tmp_path: Path) -> None:
+    names = ("01", "1", "2", "10", "NA", "a|b")
+    assert read(image_folder(tmp_path / "codes", 5, names)).classes == names
+    rows = [t for t, _ in texts(60)]
+    assert read(rows, target=["007", "7", "10"] * 20).classes == ("007", "10", "7")
+    many = read(image_folder(tmp_path / "many", 3, [str(k) for k in range(25)]))
+    assert many.target_kind == "label"
+    assert many.classes[:3] == ("0", "1", "2")
+
+
 def test_several_labels_are_a_matrix() -> None:
     data = read([t for t, _ in texts(40)], target=["a|b", "b", " c ", "a"] * 10)
     assert data.target is not None

@@ -48,12 +48,13 @@ def read(
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
     found = roles.find(raw, target=target, inputs=inputs, group=group, split=own, modality=modality)
     raw.notes += found.notes
-    raw.drop(targets.reasons(raw.columns[found.target]))
+    is_class = found.target == raw.target  # the source itself says that these are names of classes
+    raw.drop(targets.reasons(raw.columns[found.target], is_class=is_class))
     rows, ids = _build(raw, found.modality, found.inputs)
     raw.refuse_if_broken()
     if not len(raw):
         raise DataError("no usable row is left", expected="rows with an input and a target", do="check the source")
-    aim = targets.encode(raw.columns[found.target], found.target)
+    aim = targets.encode(raw.columns[found.target], found.target, is_class=is_class)
     raw.notes.append(aim.note)
     _name_copies(ids, aim.values, raw.notes)
     groups = _groups(raw, group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from headstart.data.raw import is_missing
 from headstart.errors import DataError
 
 SEPARATOR = "|"
+CODE = re.compile(r"0\d")
 MOST_WHOLE = 20  # this many different whole numbers, or fewer, are taken for classes
 
 
@@ -25,8 +27,10 @@ class Target:
     note: str
 
 
-def reasons(cells: np.ndarray) -> list[str | None]:
-    """Why a row cannot be used for its target, or None; numbers must be finite."""
+def reasons(cells: np.ndarray, *, is_class: bool = False) -> list[str | None]:
+    """Why a row cannot be used for its target, or None; numbers must be finite, a class may be called NA."""
+    if is_class:
+        return ["the target is missing" if c is None else None for c in cells]
     out: list[str | None] = []
     for cell in cells:
         if isinstance(cell, list | tuple | set | np.ndarray):
@@ -40,15 +44,21 @@ def reasons(cells: np.ndarray) -> list[str | None]:
     return out
 
 
-def encode(cells: np.ndarray, name: str) -> Target:
+def encode(cells: np.ndarray, name: str, *, is_class: bool = False) -> Target:
     """Encode cells that are all there.
 
-    Cells with `|`, or lists, are several labels a row. Numbers are a number to predict unless they are few whole ones.
+    Cells with `|`, or lists, are several labels a row. Numbers are a number to predict unless they are few whole ones,
+    or codes such as 007. With `is_class` (folder names) every cell is the name of a class, whatever it looks like.
     """
+    if is_class:
+        texts = np.array([str(c) for c in cells])
+        by_value = {t: n for t in set(texts.tolist()) if (n := as_number(t)) is not None}
+        return _label(texts, sorted(set(texts.tolist()), key=lambda t: (by_value.get(t, np.inf), t)), name, "")
     if any(isinstance(c, list | tuple | set | np.ndarray) or (isinstance(c, str) and SEPARATOR in c) for c in cells):
         return _several(cells, name)
     numbers = [as_number(c) for c in cells]
-    if all(n is not None for n in numbers) and not any(isinstance(c, bool) for c in cells):
+    is_code = any(isinstance(c, bool) or (isinstance(c, str) and CODE.match(c.strip())) for c in cells)
+    if all(n is not None for n in numbers) and not is_code:
         values = np.array(numbers, dtype=np.float64)
         different = np.unique(values)
         whole = bool((different == np.round(different)).all())

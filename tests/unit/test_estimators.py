@@ -1,0 +1,82 @@
+"""The scikit-learn face on everything that is not a numeric matrix."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from headstart import TransferClassifier, TransferRegressor
+
+TEXTS = [
+    f"{'a lovely' if i % 2 else 'an awful'} {thing} number {i}"
+    for i, thing in enumerate(["kettle", "lamp", "book"] * 10)
+]
+MOODS = np.array(["bad", "good"] * 15)
+
+
+def pictures(rows: int = 24) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    base = np.where(np.arange(rows) % 2, 200, 50)[:, None, None, None]
+    return (base + rng.integers(0, 40, (rows, 32, 32, 3))).astype(np.uint8)
+
+
+def test_texts(tmp_path: Path) -> None:
+    model = TransferClassifier(technique="ridge", cache=str(tmp_path)).fit(TEXTS[:24], MOODS[:24])
+    assert model.score(TEXTS[24:], MOODS[24:]) == 1.0
+    assert model.predict_proba(TEXTS[:3]).shape == (3, 2)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(TEXTS), model.predict(TEXTS))
+
+
+@pytest.mark.parametrize("form", ["array", "pil", "paths"])
+def test_pictures_in_every_form(tmp_path: Path, form: str) -> None:
+    X: list[object] | np.ndarray = pictures()
+    if form == "pil":
+        X = [Image.fromarray(p) for p in pictures()]
+    elif form == "paths":
+        X = []
+        for i, p in enumerate(pictures()):
+            Image.fromarray(p).save(tmp_path / f"{i}.png")
+            X.append(str(tmp_path / f"{i}.png"))
+    y = np.arange(24) % 2
+    model = TransferClassifier(technique="prototypes", cache=str(tmp_path / "cache")).fit(X[:16], y[:16])
+    assert model.score(X[16:], y[16:]) == 1.0
+
+
+def test_a_table_with_words_and_holes() -> None:
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=60)
+    table = pd.DataFrame({"size": size, "colour": np.where(size > 0, "red", "blue"), "noise": rng.normal(size=60)})
+    table.loc[3, "noise"] = np.nan
+    model = TransferClassifier().fit(table[:40], (size > 0)[:40])
+    assert model.score(table[40:], (size > 0)[40:]) > 0.9
+    numbers = TransferRegressor(technique="ridge").fit(table[:40], size[:40])
+    assert numbers.score(table[40:], size[40:]) > 0.9
+
+
+def test_grid_search_pipelines_and_clones() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = (X[:, 0] > 0).astype(int)
+    search = GridSearchCV(TransferClassifier(), {"technique": ["knn", "ridge"]}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.8
+    assert clone(search.best_estimator_).get_params()["technique"] == search.best_params_["technique"]
+    assert make_pipeline(StandardScaler(), TransferClassifier("auto", "ridge")).fit(X, y).score(X, y) > 0.8
+
+
+def test_groups_are_kept_together_while_choosing() -> None:
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(12), 5)
+    X = rng.normal(size=(12, 6))[who] + 0.01 * rng.normal(size=(60, 6))  # a row says who, not what
+    y = rng.integers(0, 2, 12)[who]
+    model = TransferClassifier().fit(X, y, groups=who)
+    assert model.predict(X).shape == (60,)

@@ -43,6 +43,7 @@ from headstart.selection.race import Clock, Contender, Field, Trial, best, conte
 from headstart.selection.shortlist import rank
 
 SAMPLE = 600  # training rows that the shortlist looks at
+LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
 LEAST_ROWS = 200  # never fewer, whatever the budget
 TAIL = 0.12  # share of the budget kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
@@ -176,9 +177,14 @@ class _Job:
         return data.take(np.sort(np.concatenate(keep)))
 
     def _features(self, data: Dataset, backbone: Backbone | None) -> _Seen:
-        """Pooled activations of all rows; near duplicates are brought to one side of the split."""
+        """Pooled activations of all rows; near duplicates are brought to one side of the split.
+
+        The lower cuts that some techniques will read come out of the same pass where they are not too large.
+        """
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
-        pooled = self._get(reader, data, "pooled")
+        pooled = self.store.get(reader, data, cuts, precision=self.plan.precision, progress=self.listener.progress)[
+            "pooled"
+        ]
         moved: dict[str, Any] = {}
         if pooled.kind == "vector":
             apart, moved = separate(data, np.asarray(pooled))
@@ -191,6 +197,15 @@ class _Job:
         if number := moved.get("moved"):
             self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
         return _Seen(data, backbone, pooled, metric, moved)
+
+    def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
+        """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
+        names = self.plan.techniques or _discover.names("techniques")
+        wanted = {_discover.load("techniques", n)().where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
+        some = backbone.prepare(data.rows[:4])
+        known = wanted & set(backbone.cuts)
+        size = {cut: value.nbytes / 4 * len(data) for cut, value in backbone.prefix(some, known).items()}
+        return {cut for cut in known if size[cut] <= LIGHT}
 
     def _contenders(self, seen: _Seen) -> list[Contender]:
         data, backbone = seen.data, seen.backbone
@@ -316,10 +331,10 @@ class _Job:
         """Quality against number of labels for the best closed forms, pre-trained and classical."""
         return {}
 
-    def _get(self, backbone: Backbone, data: Dataset, cut: str) -> Activations:
-        return self.store.get(backbone, data, {cut}, precision=self.plan.precision, progress=self.listener.progress)[
-            cut
-        ]
+    def _get(self, backbone: Backbone, data: Dataset, cut: str, *besides: str) -> Activations:
+        """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
+        progress, precision = self.listener.progress, self.plan.precision
+        return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
 
     def _report(self, result: Result) -> None:
         (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")

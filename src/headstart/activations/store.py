@@ -74,7 +74,7 @@ class ActivationStore:
         if self.folder is None:
             return self._live(backbone, data, wanted, precision)
         name, route = engine.choose(backbone, data.rows, wanted, precision)
-        homes = {cut: self._home(backbone, cut, name) for cut in wanted}
+        homes = {cut: self._home(backbone, cut, "exact" if cut == "input" else name) for cut in wanted}
         known = {cut: self._open(home) for cut, home in homes.items()}
         missing = _first_of_each(data.ids, set.intersection(*({*table} for table in known.values())))
         if len(missing):

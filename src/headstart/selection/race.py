@@ -194,6 +194,15 @@ def _duel(a: Trial, b: Trial, ground: Field) -> tuple[float, float, float]:
     return paired(ground.metric, ground.y[ground.valid], a.scores["valid"], b.scores["valid"], groups=groups)
 
 
+def _left_out(entry: Contender, seen: Activations, ground: Field) -> np.ndarray:
+    """Exact leave-one-out predictions for train and valid rows, from one fit on both."""
+    technique = entry.build(seed=ground.seed).fit(seen[ground.known], ground.y[ground.known])
+    scores = np.zeros((len(ground.known), ground.outputs))
+    told = technique.left_out()
+    scores[:, : told.shape[1]] = told
+    return scores
+
+
 def _out_of_fold(entry: Contender, settled: dict[str, Any], seen: Activations, ground: Field) -> np.ndarray:
     """Predictions for train and valid rows, each by a technique that never saw the row, its group or its fold."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
@@ -242,7 +251,10 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         trial.scores["test"] = technique.predict_proba(seen[ground.test])
         judged, key = ground.valid, "valid"
         if not dear and entry.cost > 0 and len(ground.known) <= FEW:
-            trial.scores["known"] = _out_of_fold(entry, technique.settled(), seen, ground)
+            exact = technique.left_out() is not None and ground.groups is None
+            trial.scores["known"] = (
+                _left_out(entry, seen, ground) if exact else _out_of_fold(entry, technique.settled(), seen, ground)
+            )
             judged, key = ground.known, "known"
         groups = None if ground.groups is None else ground.groups[judged]
         trial.valid = interval(ground.metric, ground.y[judged], trial.scores[key], groups=groups)

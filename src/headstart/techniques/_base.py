@@ -73,6 +73,10 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
         """Settings that `fit` chose by looking: with them, cross-validation need not look again in every fold."""
         return {}
 
+    def left_out(self) -> np.ndarray | None:
+        """What `predict_proba` would have said of each training row, had it been left out; None where unknown."""
+        return None
+
     def _check(self, y: np.ndarray) -> str:
         """Remember and return the kind of target; every `fit` begins here."""
         self.target_kind_: str = target_kind(y)

@@ -38,16 +38,18 @@ class Knn(Technique):
         self.vectors_ = _unit(self._finite(X))
         self.told_ = (np.eye(self.n_outputs_)[y] if kind == "label" else y.reshape(len(y), -1)).astype(np.float64)
         self.weight_ = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        self.k_ = 1
-        if len(y) > 2:
-            near, _ = self._nearest(self.vectors_, max(self.neighbours) + 1, skip_self=True)
-            self.k_ = min((k for k in self.neighbours if k < len(y)), key=lambda k: self._loss(near[:, :k]))
+        near = self._nearest(self.vectors_, max(self.neighbours), skip_self=True)
+        self.k_ = min((k for k in self.neighbours if k <= near.shape[1]), key=lambda k: self._loss(near[:, :k]))
+        self._left_out = self._vote(near[:, : self.k_])
         return self
+
+    def left_out(self) -> np.ndarray:
+        """The vote of each training row's neighbours, itself not among them, right after `fit`."""
+        return self._left_out
 
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Weighted shares of the neighbours' answers."""
-        near, _ = self._nearest(_unit(self._finite(X)), self.k_)
-        return self._vote(near)
+        return self._vote(self._nearest(_unit(self._finite(X)), self.k_))
 
     def _vote(self, near: np.ndarray) -> np.ndarray:
         weight = self.weight_[near]
@@ -64,18 +66,18 @@ class Knn(Technique):
             return float(self.weight_ @ wrong / self.weight_.sum())
         return float(((told - self.told_) ** 2).mean())
 
-    def _nearest(self, rows: np.ndarray, k: int, *, skip_self: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        k = min(k, len(self.vectors_) - skip_self)
-        near, cosine = np.empty((len(rows), k), dtype=np.int64), np.empty((len(rows), k))
+    def _nearest(self, rows: np.ndarray, k: int, *, skip_self: bool = False) -> np.ndarray:
+        """(n, k) positions of the most similar training rows, most similar first."""
+        k = max(1, min(k, len(self.vectors_) - skip_self))
+        near = np.empty((len(rows), k), dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
             similar = rows[start : start + BLOCK] @ self.vectors_.T
-            if skip_self:
+            if skip_self and len(self.vectors_) > 1:
                 similar[np.arange(len(similar)), np.arange(start, start + len(similar))] = -np.inf
             some = np.argpartition(-similar, k - 1, axis=1)[:, :k]
             order = np.argsort(-np.take_along_axis(similar, some, 1), axis=1, kind="stable")
             near[start : start + BLOCK] = np.take_along_axis(some, order, 1)
-            cosine[start : start + BLOCK] = np.take_along_axis(similar, near[start : start + BLOCK], 1)
-        return near, cosine
+        return near
 
 
 def _unit(X: np.ndarray) -> np.ndarray:

@@ -38,7 +38,12 @@ class Prototypes(Technique):
         own = _unit(sums[y] - unit * weight[:, None])
         left_out[np.arange(len(y)), y] = (unit * own).sum(1)
         self.sharpness_ = sharpness(left_out, y)
+        self._left_out = softmax(self.sharpness_ * left_out)
         return self
+
+    def left_out(self) -> np.ndarray:
+        """The training rows against prototypes without them, right after `fit`."""
+        return self._left_out
 
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Softmax of the cosines."""

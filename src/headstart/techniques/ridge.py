@@ -39,11 +39,19 @@ class Ridge(Technique):
         self.mean_ = scaler.mean
         self.intercept_ = fit.intercept
         self.sharpness_ = 1.0 if kind == "number" else sharpness(fit.held_out, y)
+        self._held_out = fit.held_out
         return self
+
+    def left_out(self) -> np.ndarray:
+        """Exact leave-one-out predictions of the training rows, right after `fit`."""
+        return self._told(self._held_out)
 
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Probabilities, or (n, 1) numbers."""
         scores = np.nan_to_num(self._finite(X, missing=True) - self.mean_) @ self.coef_ + self.intercept_
+        return self._told(scores)
+
+    def _told(self, scores: np.ndarray) -> np.ndarray:
         if self.target_kind_ == "number":
             return np.asarray(scores)
         return to_probability(scores, self.sharpness_, labels=self.target_kind_ == "labels")

@@ -165,7 +165,7 @@ def _is_matrix(X: Any) -> bool:
         return all(isinstance(t, np.dtype) and t.kind in "biuf" for t in np.atleast_1d(X.dtypes))
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X.ndim <= 2 and X.dtype.kind != "U"
-    first = next(iter(X), None) if isinstance(X, list | tuple | np.ndarray) else None
+    first: Any = next(iter(X), None) if isinstance(X, list | tuple | np.ndarray) else None
     is_row = isinstance(first, str | bytes | Path | dict) or hasattr(first, "getbands") or np.ndim(first) in (2, 3)
     return not is_row
 

@@ -3,9 +3,11 @@
 result.json, version 1. Every number that stands for quality comes with a 95 % interval.
 
     version      1
-    headstart    version of the library          created    ISO time          command   the exact line that repeats the run
+    headstart    version of the library          created    ISO time
+    command      the exact line that repeats the run
     plan         the Plan, as in plan.toml       seconds    wall clock        stages    {stage: seconds}
-    data         {modality, target_kind, rows, classes, counts: {train, valid, test}, notes: [str], skipped: [[name, why]]}
+    data         {modality, target_kind, rows, classes, counts: {train, valid, test}, notes: [str],
+                  skipped: [[name, why]]}
     shortlist    [{backbone, score, scores: {knn, ridge, logme}, rows, seconds, chosen, why}]
     trials       [{backbone, technique, cut, role, status, why, seconds, fit_seconds, valid: Score, test: Score | null}]
                  role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
@@ -23,7 +25,8 @@ evidence.json, version 1 (keys that do not apply are absent):
     scatter      {true: [..], predicted: [..]}               number
     calibration  {bins: [{confidence, accuracy, rows}], ece, ece_before, temperature}
     curve        {words, points: [{labels, role, value, low, high}]}   test metric against number of labels
-    mistakes     [{row, true, predicted, confidence, text, picture, neighbours: [{row, label, similarity, text, picture}]}]
+    mistakes     [{row, true, predicted, confidence, text, picture,
+                   neighbours: [{row, label, similarity, text, picture}]}]
     map          {x, y, label, split, wrong, name}           two-dimensional view of the activations; parallel lists
 
 `picture` is a data: URI (JPEG thumbnail) or null; `text` is the raw text, cut at 600 characters, or null: escape it.
@@ -71,10 +74,16 @@ class Result:
         """Read `result.json` of a run folder."""
         path = folder / "result.json"
         if not path.exists():
-            raise ModelError(f"no result.json in {folder}", expected="the folder of a finished run", do="check the path, or finish it with --resume")  # fmt: skip
+            raise ModelError(
+                f"no result.json in {folder}",
+                expected="the folder of a finished run",
+                do="check the path, or finish the run with --resume",
+            )
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw.get("version", 0) > VERSION:
-            raise ModelError(f"{path} is of version {raw['version']}", expected=f"at most {VERSION}", do="update headstart")  # fmt: skip
+            raise ModelError(
+                f"{path} is of version {raw['version']}", expected=f"at most {VERSION}", do="update headstart"
+            )
         return cls(**raw)
 
 

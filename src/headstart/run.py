@@ -144,7 +144,7 @@ class _Job:
         return data
 
     def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]], float]:
-        """Rank the candidates on a sample of training rows; also rows a second of the chosen one, 0 if all were known."""
+        """Rank the candidates on some training rows; also rows a second of the chosen one, 0 where all were known."""
         names = list(self.plan.backbones) or backbones.candidates(data.modality)
         if not names:
             self.listener.say(f"no pre-trained model reads {data.modality} rows: only the classical ones will run")
@@ -182,9 +182,7 @@ class _Job:
         The lower cuts that some techniques will read come out of the same pass where they are not too large.
         """
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
-        pooled = self.store.get(reader, data, cuts, precision=self.plan.precision, progress=self.listener.progress)[
-            "pooled"
-        ]
+        pooled = self._get(reader, data, "pooled", *(self._light_cuts(backbone, data) if backbone else ()))
         moved: dict[str, Any] = {}
         if pooled.kind == "vector":
             apart, moved = separate(data, np.asarray(pooled))
@@ -247,7 +245,8 @@ class _Job:
             self.journal.keep(trial, key)
             self.listener.say(_line(trial))
 
-        ground = Field(see, data.target, *(data.rows_of(s) for s in SPLITS), seen.metric, data.groups, self.plan.seed)
+        train, valid, test = (data.rows_of(s) for s in SPLITS)
+        ground = Field(see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed)
         trials = race(
             entries, ground, self.clock, keep=TAIL, done=done, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s),
@@ -277,7 +276,7 @@ class _Job:
         for row, trial in zip(rows, trials, strict=True):
             if trial.status == "done":
                 row["test"] = interval(metric, y, trial.scores["test"], groups=groups)
-        counts = {s: int((data.split == s).sum()) for s in SPLITS}
+        counts = {s: len(data.rows_of(s)) for s in SPLITS}
         found = [leakage(seen.moved, counts), *sample_size(score, data.target, str(data.target_kind), data.classes)]
         c = winner.contender
         result = Result(

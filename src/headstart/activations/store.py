@@ -9,9 +9,9 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -20,6 +20,7 @@ from headstart.activations import engine
 from headstart.activations.activations import Activations
 from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
+from headstart.data.dataset import Dataset
 from headstart.errors import StoreError
 
 VERSION = 1
@@ -27,17 +28,6 @@ SHARD_ROWS, SHARD_BYTES = 1024, 32 << 20  # a shard is what a crash can lose
 RAGGED = ("tokens", "ids")
 HALF_MAX = 6e4  # float16 ends at 65504
 LIMIT = 20 << 30  # bytes, or a fifth of the free disk where that is less
-
-
-class Rows(Protocol):
-    """What the store needs of a data set."""
-
-    rows: Sequence[Any]
-    ids: np.ndarray
-
-    def take(self, index: np.ndarray) -> Rows:
-        """Some rows."""
-        ...
 
 
 class ActivationStore:
@@ -62,7 +52,7 @@ class ActivationStore:
         return store
 
     def get(
-        self, backbone: Backbone, data: Rows, cuts: Iterable[str], *, precision: str = "auto",
+        self, backbone: Backbone, data: Dataset, cuts: Iterable[str], *, precision: str = "auto",
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Activations]:  # fmt: skip
         """Activations of the rows at some cuts, read where they are known and computed where they are not."""
@@ -137,7 +127,7 @@ class ActivationStore:
         return table
 
     def _compute(
-        self, backbone: Backbone, data: Rows, homes: dict[str, Path], route: engine.Route | None,
+        self, backbone: Backbone, data: Dataset, homes: dict[str, Path], route: engine.Route | None,
         tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         done, cuts = 0, list(homes)
@@ -146,7 +136,7 @@ class ActivationStore:
         ids: list[str] = []
         if isinstance(backbone, Featurizer):
             blocks = ((np.arange(s, min(s + 256, len(data.ids))),) for s in range(0, len(data.ids), 256))
-            stream = ((b, {cuts[0]: list(backbone.features([data.rows[i] for i in b]))}) for (b,) in blocks)
+            stream = ((b, {cuts[0]: list(backbone.features([data.rows[int(i)] for i in b]))}) for (b,) in blocks)
         else:
             stream = engine.extract(backbone, data.rows, cuts, route=route)  # type: ignore[assignment]
         for positions, values in stream:
@@ -179,7 +169,7 @@ class ActivationStore:
         values: Any = lazy[np.arange(len(ids))] if backbone.kind(cut) == "vector" else lazy
         return Activations(values, ids, cut, backbone.kind(cut), backbone)
 
-    def _live(self, backbone: Backbone, data: Rows, cuts: list[str], precision: str) -> dict[str, Activations]:
+    def _live(self, backbone: Backbone, data: Dataset, cuts: list[str], precision: str) -> dict[str, Activations]:
         _, route = engine.choose(backbone, data.rows, cuts, precision)
         found: dict[str, list[Any]] = {cut: [None] * len(data.ids) for cut in cuts}
         for positions, values in engine.extract(backbone, data.rows, cuts, route=route):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Arm:
 
 def transfer(
     arms: list[Arm], y: np.ndarray, metric: Metric, *, groups: np.ndarray | None = None, seed: int = 0
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Compare the best pre-trained arm with every arm that knows nothing, on untouched test rows.
 
     Use it once, at the end. Which pre-trained arm and which baseline face each other was settled on validation rows;
@@ -53,7 +54,7 @@ def transfer(
         missing = "no pre-trained network took part" if pretrained is None else "there was nothing to compare it with"
         words = f"No verdict: {missing}, so this run cannot say whether pre-training helps."
         return {"helped": None, "gain": None, "low": None, "high": None, "words": words, "against": []}
-    against = []
+    against: list[dict[str, Any]] = []
     for arm in others:
         gain, low, high = (100 * v for v in paired(metric, y, arm.scores, pretrained.scores, groups=groups, seed=seed))
         against.append({"role": arm.role, "name": arm.name, "gain": gain, "low": low, "high": high})
@@ -64,7 +65,7 @@ def transfer(
     return {"helped": helped, **{k: main[k] for k in ("gain", "low", "high")}, "words": words, "against": against}
 
 
-def _words(helped: bool | None, main: dict[str, float], metric: str, rows: int) -> str:
+def _words(helped: bool | None, main: dict[str, Any], metric: str, rows: int) -> str:
     """One sentence that a person who reads nothing else should read."""
     rival = ROLE_WORDS[str(main["role"])]
     interval = f"[{main['low']:+.1f}, {main['high']:+.1f}]"

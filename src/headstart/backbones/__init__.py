@@ -41,7 +41,7 @@ def get(name: str, data: Dataset | None = None) -> Backbone:
     """
     if name == "columns" and data is not None:
         train = data if data.split is None else data.where(split="train")
-        return _discover.load("backbones", "columns").of(train.rows)  # type: ignore[no-any-return]
+        return _discover.load("backbones", "columns").of(train.rows)
     return _load(name)
 
 

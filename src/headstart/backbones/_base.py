@@ -69,7 +69,6 @@ class Backbone(ABC):
     modalities: ClassVar[frozenset[str]]  # of {"image", "text", "table", "vector"}
     input_kind: ClassVar[Kind]
     pretrained: bool = True
-    packaged: ClassVar[tuple[str, ...]] = ()  # names that work with nothing to download
 
     name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
     licence: str = "unknown"

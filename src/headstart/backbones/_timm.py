@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,6 +20,8 @@ from headstart.backbones._base import Backbone, Batch, Plain, Stage
 from headstart.backbones._weights import find
 from headstart.data.images import decode
 from headstart.errors import WeightsError
+
+Part = tuple[str, Sequence[Any], Kind]  # name, modules in order, kind of what comes out
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Preparation:
 class Pixels(nn.Module):
     """Bytes to the numbers that the weights expect: scaled to 0..1, minus mean, over deviation."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
@@ -74,7 +79,7 @@ class Timm(Backbone):
     def __init__(
         self, model: Any, name: str, *, licence: str | None = None, preparation: Preparation | None = None
     ) -> None:
-        from timm.data import resolve_data_config
+        from timm.data.config import resolve_data_config
 
         self.model = model.eval().requires_grad_(False)
         self.name = name
@@ -132,7 +137,7 @@ class Timm(Backbone):
         return Batch(torch.from_numpy(self.preparation(rows)))
 
     @abstractmethod
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """(name, modules in order, kind) from the first convolution to the pooled vector, without preprocessing."""
 
     def stages(self) -> list[Stage]:
@@ -144,10 +149,10 @@ class Timm(Backbone):
         return self._staged(self.build(self.model.pretrained_cfg["architecture"]).eval())
 
     def _staged(self, model: Any) -> list[Stage]:
-        first: list[Callable[..., Any]] = [Pixels(self.config["mean"], self.config["std"])]
+        first: list[nn.Module] = [Pixels(self.config["mean"], self.config["std"])]
         found = []
         for name, modules, kind in self.parts(model):
-            found.append(Stage(name, Plain(nn.Sequential(*first, *modules)), kind))  # type: ignore[arg-type]
+            found.append(Stage(name, Plain(nn.Sequential(*first, *modules)), kind))
             first = []
         return found
 

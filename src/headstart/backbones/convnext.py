@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from headstart.activations.activations import Kind
-from headstart.backbones._timm import Timm
+from headstart.backbones._timm import Part, Timm
 
 
 class Convnext(Timm):
@@ -23,13 +21,13 @@ class Convnext(Timm):
 
     architectures = ("convnext",)
 
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """Stem, four stages, normalised pooling."""
         return [
             ("stem", [model.stem], "map"),
             *((f"stages.{i}", [stage], "map") for i, stage in enumerate(model.stages)),
             ("pooled", [model.norm_pre, _BeforeClassifier(model.head)], "vector"),
-        ]  # type: ignore[return-value]
+        ]
 
 
 class _BeforeClassifier(nn.Module):

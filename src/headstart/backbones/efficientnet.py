@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
 
-from headstart.activations.activations import Kind
-from headstart.backbones._timm import Timm
+from headstart.backbones._timm import Part, Timm
 from headstart.backbones._weights import PACKAGED, verify
 from headstart.errors import WeightsError
 
@@ -43,10 +41,10 @@ class Efficientnet(Timm):
         model.load_state_dict(dict(zip(wanted, tensors, strict=False)))
         return cls(model, name, licence=PACKAGE.licence)
 
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """Stem, groups of blocks, last convolution, pooling."""
-        groups = [(f"blocks.{i}", [group], "map") for i, group in enumerate(model.blocks)]
-        return [  # type: ignore[return-value]
+        groups: list[Part] = [(f"blocks.{i}", [group], "map") for i, group in enumerate(model.blocks)]
+        return [
             ("stem", [model.conv_stem, model.bn1], "map"),
             *groups,
             ("head", [model.conv_head, model.bn2], "map"),

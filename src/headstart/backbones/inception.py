@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from headstart.activations.activations import Kind
-from headstart.backbones._timm import Timm
+from headstart.backbones._timm import Part, Timm
 
 STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Pool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "Pool2")
 MIXED = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
@@ -24,10 +22,10 @@ class Inception(Timm):
 
     architectures = ("inception_v3",)
 
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """Stem, mixed blocks, pooling."""
         return [
             ("stem", [getattr(model, name) for name in STEM], "map"),
             *((f"mixed.{name}", [getattr(model, f"Mixed_{name}")], "map") for name in MIXED),
             ("pooled", [model.global_pool], "vector"),
-        ]  # type: ignore[return-value]
+        ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from headstart.activations.activations import Kind
-from headstart.backbones._timm import Timm
+from headstart.backbones._timm import Part, Timm
 
 
 class Resnet(Timm):
@@ -21,10 +19,10 @@ class Resnet(Timm):
 
     architectures = ("resnet", "resnext", "wide_resnet", "seresnet", "ecaresnet", "gluon_resnet")
 
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """Stem, four layers, pooling."""
         return [
             ("stem", [model.conv1, model.bn1, model.act1, model.maxpool], "map"),
             *((f"layer{i}", [getattr(model, f"layer{i}")], "map") for i in (1, 2, 3, 4)),
             ("pooled", [model.global_pool], "vector"),
-        ]  # type: ignore[return-value]
+        ]

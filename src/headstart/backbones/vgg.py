@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
 
-from headstart.activations.activations import Kind
-from headstart.backbones._timm import Timm
+from headstart.backbones._timm import Part, Timm
 
 
 class Vgg(Timm):
@@ -23,12 +21,12 @@ class Vgg(Timm):
 
     architectures = ("vgg",)
 
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """A block up to each pooling, then what VGG does before its classifier."""
         blocks: list[list[nn.Module]] = [[]]
         for module in model.features:
             blocks[-1].append(module)
             if isinstance(module, nn.MaxPool2d):
                 blocks.append([])
-        named = [(f"block.{i}", block, "map") for i, block in enumerate(b for b in blocks if b)]
-        return [*named, ("pooled", [model.pre_logits, model.head.global_pool], "vector")]  # type: ignore[list-item]
+        named: list[Part] = [(f"block.{i}", block, "map") for i, block in enumerate(b for b in blocks if b)]
+        return [*named, ("pooled", [model.pre_logits, model.head.global_pool], "vector")]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from headstart.activations.activations import Kind
-from headstart.backbones._timm import Timm
+from headstart.backbones._timm import Part, Timm
 
 
 class Vit(Timm):
@@ -23,13 +22,13 @@ class Vit(Timm):
 
     architectures = ("vit_", "deit", "flexivit")
 
-    def parts(self, model: Any) -> list[tuple[str, Sequence[Callable[..., Any]], Kind]]:
+    def parts(self, model: Any) -> list[Part]:
         """Patches, blocks, normalised pooling."""
         return [
             ("patches", [_Patches(model)], "tokens"),
             *((f"blocks.{i}", [block], "tokens") for i, block in enumerate(model.blocks)),
             ("pooled", [_Pool(model)], "vector"),
-        ]  # type: ignore[return-value]
+        ]
 
 
 class _Part(nn.Module):
@@ -48,6 +47,9 @@ class _Part(nn.Module):
 
 
 class _Patches(_Part):
+    norm_pre: nn.Module
+    patch_embed: nn.Module
+
     def __init__(self, model: Any) -> None:
         names = ("patch_embed", "cls_token", "reg_token", "pos_embed", "pos_drop", "norm_pre", "num_prefix_tokens")
         super().__init__(model, (*names, "no_embed_class", "num_reg_tokens", "dynamic_img_size"))
@@ -59,6 +61,9 @@ class _Patches(_Part):
 
 
 class _Pool(_Part):
+    norm: nn.Module
+    fc_norm: nn.Module
+
     def __init__(self, model: Any) -> None:
         names = ("norm", "fc_norm", "attn_pool", "global_pool", "num_prefix_tokens", "pool_include_prefix")
         super().__init__(model, names)

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -190,8 +191,9 @@ def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
     Biases and norms are not decayed.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    stages = list(network.suffix.steps.values()) if hasattr(network, "suffix") else []  # type: ignore[union-attr,arg-type]
-    for depth, module in enumerate([*stages, network.head]):  # type: ignore[list-item]
+    suffix: Any = network.get_submodule("suffix")
+    stages: list[nn.Module] = list(suffix.steps.values())
+    for depth, module in enumerate([*stages, network.get_submodule("head")]):
         is_head = depth == len(stages)
         rate = recipe.head_lr if is_head else recipe.lr * recipe.layer_decay ** (len(stages) - 1 - depth)
         for parameter in module.parameters():

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ from headstart.report.card import model_card
 from headstart.report.page import render
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
+from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval, metric_for
 from headstart.selection.race import Clock, Contender, Field, Trial, best, contenders, race
 from headstart.selection.shortlist import rank
@@ -45,6 +46,7 @@ from headstart.selection.shortlist import rank
 SAMPLE = 600  # training rows that the shortlist looks at
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
 LEAST_ROWS = 200  # never fewer, whatever the budget
+CURVE_SHARE = 0.05  # of the budget must be left for the learning curve, or it is not drawn
 TAIL = 0.12  # share of the budget kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
@@ -327,8 +329,31 @@ class _Job:
         return Model.load(self.out / "model")
 
     def _curve(self, seen: _Seen, trials: list[Trial]) -> dict[str, Any]:
-        """Quality against number of labels for the best closed forms, pre-trained and classical."""
-        return {}
+        """Quality against number of labels for the cheapest heads, pre-trained and classical."""
+        data = seen.data
+        assert data.target is not None
+        y, test = data.target, data.rows_of("test")
+        if self.clock.left() < CURVE_SHARE * self.plan.budget:
+            return {}
+        classical = next((t.contender for t in trials if t.contender.role == "classical" and t.status == "done"), None)
+        heads = [Contender(seen.backbone.name, "ridge", "pretrained")] if seen.backbone else []
+        learners = {c.role: self._learner(c, seen, test) for c in (*heads, classical) if c is not None}
+        return learning_curve(learners, data.rows_of("train"), y, y[test], seen.metric, seed=self.plan.seed)
+
+    def _learner(self, contender: Contender, seen: _Seen, test: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Learn from some rows, score the test rows."""
+        data = seen.data
+        pooled = self._get(backbones.get(contender.backbone, data), data, "pooled")
+        assert data.target is not None
+        y = data.target
+
+        def learn(rows: np.ndarray) -> np.ndarray:
+            scores: np.ndarray = (
+                contender.build(seed=self.plan.seed).fit(pooled[rows], y[rows]).predict_proba(pooled[test])
+            )
+            return scores
+
+        return learn
 
     def _get(self, backbone: Backbone, data: Dataset, cut: str, *besides: str) -> Activations:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""

@@ -1,19 +1,164 @@
-"""report.html: a pure function of a saved result."""
+"""report.html: one file that needs nothing else, a pure function of result.json and evidence.json."""
 
 from __future__ import annotations
 
-import html
+import json
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment
+from markupsafe import Markup
+
+from headstart.report import figures
 from headstart.result import Result
+
+ROLES = {
+    "pretrained": "pre-trained",
+    "scratch": "same network from scratch",
+    "classical": "classical baseline",
+    "majority": "always the same answer",
+}
+USES = {"train": "learning", "valid": "choosing and calibrating", "test": "the numbers on this page, once"}
 
 
 def render(run_folder: Path) -> Path:
-    """Write report.html."""
+    """Write `report.html` into a run folder, and return its path.
+
+    Use it again after an update of headstart: nothing is computed, what was saved is drawn anew. Sections for which the
+    run left no evidence are left out. Raises ModelError where there is no finished run.
+    """
     result = Result.load(run_folder)
-    path = run_folder / "report.html"
-    path.write_text(
-        f"<!doctype html><title>headstart</title><h1>{html.escape(str(result.verdict.get('words')))}</h1>",
-        encoding="utf-8",
+    path = run_folder / "evidence.json"
+    evidence = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    page = run_folder / "report.html"
+    page.write_text(html(result, evidence), encoding="utf-8")
+    return page
+
+
+def html(result: Result, evidence: dict[str, Any]) -> str:
+    """The page as text; whatever comes from the user is escaped."""
+    environment = Environment(autoescape=True, trim_blocks=True)
+    template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
+    css = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    helped = str(result.verdict.get("helped"))
+    return template.render(
+        result=result,
+        css=Markup(css),
+        title=Path(str(result.plan.get("data", "run")).rpartition(":")[2]).name or "run",
+        metric=_metric(result),
+        tone={"True": "helped", "False": "hurt"}.get(helped, "open"),
+        badge={"True": "pre-training helped", "False": "pre-training hurt"}.get(helped, "no evidence either way"),
+        facts=_facts(result),
+        roles=[(r, w) for r, w in ROLES.items() if any(t["role"] == r for t in result.trials)],
+        **_trials(result),
+        **_figures(result, evidence),
+        split_rows=[(s, f"{n:,}", USES.get(s, "")) for s, n in result.data.get("counts", {}).items()],
+        skipped=result.data.get("skipped", []),
     )
-    return path
+
+
+def _metric(result: Result) -> str:
+    return str(result.test.get("metric", "")).replace("_", " ")
+
+
+def _facts(result: Result) -> list[tuple[str, str, str]]:
+    best, test, counts = result.best, result.test, result.data.get("counts", {})
+    facts = []
+    if best:
+        facts.append(("ships", f"{best['technique']} on {best['backbone']}", ROLES.get(best["role"], best["role"])))
+    if test:
+        interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} untouched rows"
+        facts.append((_metric(result), f"{test['value']:.3f}", interval))
+    if counts:
+        known = counts.get("train", 0) + counts.get("valid", 0)
+        facts.append(("learnt from", f"{known:,} labelled rows", f"{result.data.get('modality', '')} data"))
+    facts.append(("took", f"{result.seconds:.0f} s", f"on {result.environment.get('threads', '?')} cores"))
+    return facts
+
+
+def _trials(result: Result) -> dict[str, Any]:
+    best = (result.best.get("backbone"), result.best.get("technique"), result.best.get("role"))
+    done = sorted((t for t in result.trials if t.get("test")), key=lambda t: -t["test"]["value"])
+    rows = [
+        {
+            **t, "ships": (t["backbone"], t["technique"], t["role"]) == best,
+            "valid": _score(t["valid"]), "test": _score(t["test"]), "seconds": f"{t['seconds']:.1f}",
+        }
+        for t in done
+    ]  # fmt: skip
+    return {
+        "trials": rows,
+        "board": Markup(_board(done)) if done else None,
+        "unfinished": [t for t in result.trials if t["status"] != "done"],
+    }
+
+
+def _board(done: list[dict[str, Any]]) -> str:
+    rows = [
+        {
+            **t["test"], "label": f"{t['technique']} · {t['backbone']}", "role": t["role"],
+            "text": f"{t['test']['value']:.3f}   {t['seconds']:.0f} s",
+        }
+        for t in done
+    ]  # fmt: skip
+    low, high = min(r["low"] for r in rows), max(r["high"] for r in rows)
+    room = 0.03 * (high - low or 1)
+    return figures.whiskers(rows, low=low - room, high=high + room)
+
+
+def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Every figure whose evidence there is, ready for the template."""
+    drawn: dict[str, Any] = {"mistakes": [_safe(m) for m in evidence.get("mistakes", [])]}
+    if against := result.verdict.get("against"):
+        drawn["gains"] = Markup(_gains(against))
+    if curve := evidence.get("curve"):
+        drawn |= {"curve": Markup(figures.curve(curve["points"], _metric(result))), "curve_words": curve["words"]}
+    if matrix := evidence.get("confusion"):
+        drawn["confusion"] = Markup(figures.confusion(matrix["classes"], matrix["counts"]))
+    if pairs := evidence.get("scatter"):
+        drawn["scatter"] = Markup(figures.scatter(pairs["true"], pairs["predicted"]))
+    if calibration := evidence.get("calibration"):
+        drawn |= {
+            "reliability": Markup(figures.reliability(calibration["bins"])),
+            "calibration_words": (
+                f"Expected calibration error {calibration['ece']:.3f} (before scaling {calibration['ece_before']:.3f})."
+                " On the dashed line, answers that are 80 % sure are right 80 % of the time."
+            ),
+        }
+    if view := evidence.get("map"):
+        shown, rows = len(view["x"]), result.data.get("rows", 0)
+        some = "" if shown >= rows else f" {shown:,} of {rows:,} rows are shown, test rows first."
+        drawn |= {
+            "map": Markup(figures.scatter_map(view)),
+            "map_words": "Rows that are alike to the network lie close together; colours are classes, rings are test"
+            " rows that were answered wrongly." + some,
+        }
+    return drawn
+
+
+def _gains(against: list[dict[str, Any]]) -> str:
+    rows = [
+        {
+            **a, "value": a["gain"], "label": f"over {ROLES.get(a['role'], a['role'])}",
+            "text": f"{a['gain']:+.1f} [{a['low']:+.1f}, {a['high']:+.1f}]",
+        }
+        for a in against
+    ]  # fmt: skip
+    low, high = min(0.0, *(r["low"] for r in rows)), max(0.0, *(r["high"] for r in rows))
+    room = 0.04 * (high - low or 1)
+    return figures.whiskers(rows, low=low - room, high=high + room, zero=0.0)
+
+
+def _score(score: dict[str, Any] | None) -> str:
+    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]" if score else ""
+
+
+def _safe(mistake: dict[str, Any]) -> dict[str, Any]:
+    """A picture is shown only if it is a data: picture, whatever the file says."""
+    near = [{**n, "picture": _picture(n.get("picture"))} for n in mistake.get("neighbours", [])]
+    return {**mistake, "picture": _picture(mistake.get("picture")), "neighbours": near}
+
+
+def _picture(uri: Any) -> str | None:
+    return uri if isinstance(uri, str) and uri.startswith("data:image/") else None

@@ -46,8 +46,7 @@ from headstart.selection.shortlist import rank
 SAMPLE = 600  # training rows that the shortlist looks at
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
 LEAST_ROWS = 200  # never fewer, whatever the budget
-CURVE_SHARE = 0.05  # of the budget must be left for the learning curve, or it is not drawn
-TAIL = 0.12  # share of the budget kept for the test, the report and the model folder
+TAIL, TAIL_SECONDS = 0.12, 9.0  # of the budget, at least, are kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
 CLASSICAL = {
@@ -95,6 +94,7 @@ class _Job:
         self.plan, self.listener, self.out = plan, listener, Path(plan.out)
         self.journal = Journal(plan, resume=resume)
         self.clock = Clock(plan.budget, self.journal.spent)
+        self.tail = min(0.4, max(TAIL, TAIL_SECONDS / plan.budget))
         self.store = ActivationStore(Path(plan.cache) if plan.cache else None)
         self.stages: dict[str, float] = {}
 
@@ -106,7 +106,7 @@ class _Job:
             backbone, shortlist, rate = self._choose(data)
         with self._stage("read features", len(data) / rate if rate else None):
             seen = self._features(self._afford(data, rate), backbone)
-        with self._stage("race", self.clock.left(keep=TAIL)):
+        with self._stage("race", self.clock.left(keep=self.tail)):
             trials, ground = self._race(seen)
         with self._stage("test"):
             model, scores, result = self._finish(seen, trials, ground, shortlist)
@@ -250,7 +250,7 @@ class _Job:
         train, valid, test = (data.rows_of(s) for s in SPLITS)
         ground = Field(see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed)
         trials = race(
-            entries, ground, self.clock, keep=TAIL, done=done, on_end=on_end,
+            entries, ground, self.clock, keep=self.tail, done=done, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s),
         )  # fmt: skip
         return trials, ground
@@ -333,7 +333,7 @@ class _Job:
         data = seen.data
         assert data.target is not None
         y, test = data.target, data.rows_of("test")
-        if self.clock.left() < CURVE_SHARE * self.plan.budget:
+        if self.clock.left() <= 0:
             return {}
         classical = next((t.contender for t in trials if t.contender.role == "classical" and t.status == "done"), None)
         heads = [Contender(seen.backbone.name, "ridge", "pretrained")] if seen.backbone else []

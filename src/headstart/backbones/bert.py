@@ -102,7 +102,8 @@ class Bert(Backbone):
     def save(self, folder: Path) -> None:
         """A Hugging Face folder with safetensors, the tokenizer, and headstart.json."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(folder, safe_serialization=True)
+        with _Quiet():
+            self.model.save_pretrained(folder, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
         card = {"family": "bert", "name": self.name, "licence": self.licence, "preprocessing": self.preprocessing}
         (folder / "headstart.json").write_text(json.dumps(card, indent=1), encoding="utf-8")

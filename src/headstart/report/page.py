@@ -98,7 +98,7 @@ def _board(done: list[dict[str, Any]]) -> str:
     rows = [
         {
             **t["test"], "label": f"{t['technique']} · {t['backbone']}", "role": t["role"],
-            "text": f"{t['test']['value']:.3f}   {t['seconds']:.0f} s",
+            "text": f"{t['test']['value']:.3f}   {t['seconds']:.1f} s",
         }
         for t in done
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "run": "run",
+    "run": "job",
     "load": "model",
     "Plan": "plan",
     "Result": "result",
@@ -24,11 +24,11 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  (all are strings)
 if TYPE_CHECKING:
     from headstart.estimators import TransferClassifier as TransferClassifier
     from headstart.estimators import TransferRegressor as TransferRegressor
+    from headstart.job import run as run
     from headstart.model import Model as Model
     from headstart.model import load as load
     from headstart.plan import Plan as Plan
     from headstart.result import Result as Result
-    from headstart.run import run as run
 
 
 def __getattr__(name: str) -> Any:

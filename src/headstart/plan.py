@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -53,6 +54,17 @@ class Plan:
         """TOML with one line a field; unset fields are left out."""
         known = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v not in (None, ())}
         return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in known.items())
+
+    def command(self) -> str:
+        """The line that repeats this run."""
+        words, default = ["headstart", "run", self.data], type(self)(data=self.data)
+        for name in ("target", "group", "split", "modality", "out", "precision", "cache", "seed"):
+            if getattr(self, name) != getattr(default, name):
+                words += [f"--{name}", str(getattr(self, name))]
+        for name, values in (("input", self.inputs), ("backbone", self.backbones), ("technique", self.techniques)):
+            for value in values:
+                words += [f"--{name}", value]
+        return shlex.join([*words, "--budget", f"{self.budget:g}s"])
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:

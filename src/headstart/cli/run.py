@@ -57,8 +57,8 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
 
 def _go(plan: Any, *, resume: bool, as_json: bool) -> None:
     from headstart.cli._terminal import Quiet, Terminal
+    from headstart.job import run as run_plan
     from headstart.report.text import summary
-    from headstart.run import run as run_plan
 
     listener = Quiet() if as_json else Terminal(plan.budget)
     result = run_plan(plan, resume=resume, listener=listener)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -70,3 +71,16 @@ class Dataset:
         """Integer positions of the rows of one split."""
         assert self.split is not None
         return np.flatnonzero(self.split == split)
+
+    def sample(self, split: str, most: int) -> np.ndarray:
+        """Positions of at most so many rows of a split, the same ones every time: those with the smallest ids."""
+        rows = self.rows_of(split)
+        return np.sort(rows[np.argsort(self.ids[rows], kind="stable")[:most]])
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when rows, targets or the split change."""
+        parts = ["".join(self.ids), "".join(() if self.split is None else self.split), str(self.classes)]
+        digest = hashlib.sha256("\n".join(parts).encode())
+        digest.update(np.ascontiguousarray(self.target).tobytes())
+        return digest.hexdigest()[:16]

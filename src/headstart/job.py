@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-import headstart
 from headstart import _discover, backbones
-from headstart._compute import device, threads
+from headstart._compute import threads
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
-from headstart.audit.leakage import leakage
-from headstart.audit.sample_size import sample_size
-from headstart.audit.transfer import Arm, transfer
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
 from headstart.data.read import read
 from headstart.errors import PlanError
 from headstart.evidence import gather
-from headstart.model import Card, Model, load_state
+from headstart.outcome import Seen, conclude, labels_curve, ship
 from headstart.plan import Plan, seconds
 from headstart.report.card import model_card
 from headstart.report.page import render
 from headstart.result import Result, write_json
-from headstart.selection.calibration import temperature
-from headstart.selection.curve import learning_curve
-from headstart.selection.metrics import Metric, interval, metric_for
+from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Contender, Field, Trial, best, contenders, race
 from headstart.selection.shortlist import rank
 
@@ -76,17 +65,6 @@ def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | N
             job.stop()
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What the race and the report stand on: rows, the chosen backbone, its pooled activations, the metric."""
-
-    data: Dataset
-    backbone: Backbone | None
-    pooled: Activations
-    metric: Metric
-    moved: dict[str, Any]
-
-
 class _Job:
     """One run: the plan, its clock, its store, its journal, and a method a stage."""
 
@@ -109,10 +87,15 @@ class _Job:
         with self._stage("race", self.clock.left(keep=self.tail)):
             trials, ground = self._race(seen)
         with self._stage("test"):
-            model, scores, result = self._finish(seen, trials, ground, shortlist)
+            winner = best(trials, ground)
+            kept = self.journal.state_of(winner, seen.data.fingerprint)
+            model = ship(seen, winner, ground, self.plan, kept)
+            scores = model.scores(seen.data.where(split="test"), self.store)
+            result = conclude(seen, trials, winner, scores, self.plan)
         with self._stage("report"):
-            evidence = gather(seen.data, seen.pooled, model, scores, self._curve(seen, trials))
-            write_json(self.out / "evidence.json", evidence)
+            curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
+            write_json(self.out / "evidence.json", gather(seen.data, seen.pooled, model, scores, curve))
+        result.shortlist = shortlist
         result.stages = {k: round(v, 2) for k, v in self.stages.items()}
         result.seconds = round(self.clock.elapsed(), 2)
         result.save(self.out)
@@ -151,7 +134,7 @@ class _Job:
         if not names:
             self.listener.say(f"no pre-trained model reads {data.modality} rows: only the classical ones will run")
             return None, [], 0.0
-        train = data.take(by_hash(data, "train", SAMPLE))
+        train = data.take(data.sample("train", SAMPLE))
         seen, spent = {}, {}
         for name in names:
             start = time.monotonic()
@@ -171,14 +154,14 @@ class _Job:
         most = self.journal.once("rows", lambda: max(int(rate * time_for_it), LEAST_ROWS) if rate else len(data))
         if most >= len(data):
             return data
-        keep = [by_hash(data, s, max(30, int(most * np.mean(data.split == s)))) for s in SPLITS]
+        keep = [data.sample(s, max(30, most * len(data.rows_of(s)) // len(data))) for s in SPLITS]
         self.listener.say(
             f"the budget allows reading features of about {most:,} of {len(data):,} rows in its share of the time:"
             " a fixed sample is used; raise --budget to use all"
         )
         return data.take(np.sort(np.concatenate(keep)))
 
-    def _features(self, data: Dataset, backbone: Backbone | None) -> _Seen:
+    def _features(self, data: Dataset, backbone: Backbone | None) -> Seen:
         """Pooled activations of all rows; near duplicates are brought to one side of the split.
 
         The lower cuts that some techniques will read come out of the same pass where they are not too large.
@@ -196,7 +179,7 @@ class _Job:
         metric = metric_for(data.target[data.rows_of("train")], data.target_kind)
         if number := moved.get("moved"):
             self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
-        return _Seen(data, backbone, pooled, metric, moved)
+        return Seen(data, backbone, pooled, metric, moved, self._get)
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
@@ -207,7 +190,7 @@ class _Job:
         size = {cut: value.nbytes / 4 * len(data) for cut, value in backbone.prefix(some, known).items()}
         return {cut for cut in known if size[cut] <= LIGHT}
 
-    def _contenders(self, seen: _Seen) -> list[Contender]:
+    def _contenders(self, seen: Seen) -> list[Contender]:
         data, backbone = seen.data, seen.backbone
         classical = backbones.classical(data.modality)
         wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else _discover.names("techniques")
@@ -230,8 +213,8 @@ class _Job:
             names = [n for n in names if n == "majority"]
         return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=CLASSICAL[data.modality])
 
-    def _race(self, seen: _Seen) -> tuple[list[Trial], Field]:
-        data, key = seen.data, _data_key(seen.data)
+    def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
+        data, key = seen.data, seen.data.fingerprint
         entries = self._contenders(seen)
         done = {c: t for c in entries if (t := self.journal.finished(c, key)) is not None}
         assert data.target is not None
@@ -255,106 +238,6 @@ class _Job:
         )  # fmt: skip
         return trials, ground
 
-    def _finish(
-        self, seen: _Seen, trials: list[Trial], ground: Field, shortlist: list[dict[str, Any]]
-    ) -> tuple[Model, np.ndarray, Result]:
-        """Refit the winner, save and load the model, score the untouched rows once, and say the verdict."""
-        data, metric = seen.data, seen.metric
-        winner = best(trials, ground)
-        model = self._ship(seen, winner, ground)
-        test = data.where(split="test")
-        scores = model.scores(test, self.store)
-        assert data.target is not None
-        groups = None if test.groups is None else test.groups
-        y = data.target[data.rows_of("test")]
-        score = interval(metric, y, scores, groups=groups)
-        arms = [
-            Arm(t.contender.role, t.contender.technique, (t.valid or {})["value"], t.scores["test"])
-            for t in trials
-            if t.status == "done"
-        ]
-        verdict = transfer(arms, y, metric, groups=groups, seed=self.plan.seed)
-        rows = [t.to_json() for t in trials]
-        for row, trial in zip(rows, trials, strict=True):
-            if trial.status == "done":
-                row["test"] = interval(metric, y, trial.scores["test"], groups=groups)
-        counts = {s: len(data.rows_of(s)) for s in SPLITS}
-        found = [leakage(seen.moved, counts), *sample_size(score, data.target, str(data.target_kind), data.classes)]
-        c = winner.contender
-        result = Result(
-            command=_command(self.plan),
-            headstart=headstart.__version__,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            plan={k: v for k, v in asdict(self.plan).items() if v not in (None, ())},
-            data={
-                "modality": data.modality, "target_kind": data.target_kind, "rows": len(data), "counts": counts,
-                "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],
-            },
-            shortlist=shortlist,
-            trials=rows,
-            best={
-                "backbone": c.backbone, "technique": c.technique, "cut": winner.cut, "role": c.role,
-                "params": winner.params,
-            },
-            test=score,
-            verdict=verdict,
-            findings=[f.to_json() for f in found if f is not None],
-            environment=_environment(),
-        )  # fmt: skip
-        return model, scores, result
-
-    def _ship(self, seen: _Seen, winner: Trial, ground: Field) -> Model:
-        """The winner as a model folder: cheap ones refit on train and valid, then calibrated, saved and loaded back."""
-        data, contender = seen.data, winner.contender
-        assert data.target is not None
-        backbone = backbones.get(contender.backbone, data)
-        technique = contender.build(**winner.params)
-        if contender.cost <= 2:
-            known = data.take(ground.known)
-            technique.fit(self._get(backbone, known, winner.cut), known.target)
-        elif winner.fitted is not None:
-            technique = winner.fitted
-        else:
-            kept = self.journal.state_of(winner, _data_key(data))
-            technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
-        judged = "known" if "known" in winner.scores else "valid"
-        y = data.target[ground.known if judged == "known" else ground.valid]
-        warm = 1.0 if data.target_kind == "number" else temperature(winner.scores[judged], y)
-        card = Card(
-            backbone=contender.backbone, technique=contender.technique, cut=winner.cut, params=winner.params,
-            target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
-            target=self.plan.target, temperature=warm, precision=self.plan.precision, headstart=headstart.__version__,
-        )  # fmt: skip
-        Model(card, backbone, technique).save(self.out / "model")
-        return Model.load(self.out / "model")
-
-    def _curve(self, seen: _Seen, trials: list[Trial]) -> dict[str, Any]:
-        """Quality against number of labels for the cheapest heads, pre-trained and classical."""
-        data = seen.data
-        assert data.target is not None
-        y, test = data.target, data.rows_of("test")
-        if self.clock.left() <= 0:
-            return {}
-        classical = next((t.contender for t in trials if t.contender.role == "classical" and t.status == "done"), None)
-        heads = [Contender(seen.backbone.name, "ridge", "pretrained")] if seen.backbone else []
-        learners = {c.role: self._learner(c, seen, test) for c in (*heads, classical) if c is not None}
-        return learning_curve(learners, data.rows_of("train"), y, y[test], seen.metric, seed=self.plan.seed)
-
-    def _learner(self, contender: Contender, seen: _Seen, test: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Learn from some rows, score the test rows."""
-        data = seen.data
-        pooled = self._get(backbones.get(contender.backbone, data), data, "pooled")
-        assert data.target is not None
-        y = data.target
-
-        def learn(rows: np.ndarray) -> np.ndarray:
-            scores: np.ndarray = (
-                contender.build(seed=self.plan.seed).fit(pooled[rows], y[rows]).predict_proba(pooled[test])
-            )
-            return scores
-
-        return learn
-
     def _get(self, backbone: Backbone, data: Dataset, cut: str, *besides: str) -> Activations:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
         progress, precision = self.listener.progress, self.plan.precision
@@ -365,20 +248,6 @@ class _Job:
         render(self.out)
 
 
-def by_hash(data: Dataset, split: str, most: int) -> np.ndarray:
-    """At most so many rows of a split, the same ones every time: those with the smallest content hash."""
-    rows = data.rows_of(split)
-    return np.sort(rows[np.argsort(data.ids[rows], kind="stable")[:most]])
-
-
-def _data_key(data: Dataset) -> str:
-    """Changes when rows, targets or the split change: a trial counts only for the very data it ran on."""
-    digest = hashlib.sha256("".join(data.ids).encode())
-    digest.update("".join(data.split if data.split is not None else ()).encode())
-    digest.update(np.ascontiguousarray(data.target).tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _line(trial: Trial) -> str:
     c = trial.contender
     if trial.status != "done":
@@ -386,38 +255,3 @@ def _line(trial: Trial) -> str:
     v = trial.valid or {}
     score = f"{v['metric'].replace('_', ' ')} {v['value']:.3f} [{v['low']:.3f}, {v['high']:.3f}] on validation"
     return f"{c.technique} on {c.backbone} ({c.role}): {score}, {trial.seconds:.1f} s"
-
-
-def _command(plan: Plan) -> str:
-    """The line that repeats this run."""
-    words = ["headstart", "run", plan.data]
-    default = Plan(data=plan.data)
-    for name, option in (
-        ("target", "target"),
-        ("group", "group"),
-        ("split", "split"),
-        ("modality", "modality"),
-        ("out", "out"),
-        ("precision", "precision"),
-        ("cache", "cache"),
-        ("seed", "seed"),
-    ):
-        if getattr(plan, name) != getattr(default, name):
-            words += [f"--{option}", str(getattr(plan, name))]
-    for name, option in (("inputs", "input"), ("backbones", "backbone"), ("techniques", "technique")):
-        for value in getattr(plan, name):
-            words += [f"--{option}", value]
-    return shlex.join([*words, "--budget", f"{plan.budget:g}s"])
-
-
-def _environment() -> dict[str, Any]:
-    import torch
-
-    cpu = platform.processor() or platform.machine()
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cpu": cpu,
-        "threads": threads(),
-        "device": str(device()),
-    }

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from headstart.backbones._featurizer import Featurizer
 
@@ -37,6 +36,8 @@ class Ngrams(Featurizer):
 
     def features(self, rows: Sequence[Any]) -> csr_matrix:
         """(n, 2^19) counts."""
+        from sklearn.feature_extraction.text import HashingVectorizer
+
         options = {"alternate_sign": False, "norm": None, "dtype": np.float32}
         words = HashingVectorizer(ngram_range=(1, 2), n_features=WORDS, token_pattern=r"(?u)\b\w+\b", **options)
         letters = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=LETTERS, **options)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from headstart.selection.metrics import metric_for
 
 from headstart.audit.leakage import leakage
 from headstart.audit.sample_size import sample_size
 from headstart.audit.transfer import Arm, transfer
+from headstart.selection.metrics import metric_for
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 2, 400)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headstart.selection.metrics import metric_for
 
 from headstart import _discover
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.selection import race as races
+from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Contender, Field, best, contenders, race
 from headstart.techniques._base import Technique
 

@@ -1,0 +1,195 @@
+"""One battery over every technique that is discovered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from headstart import _discover
+from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
+from headstart.model import load_state, save_state
+from headstart.techniques._base import Technique
+
+NAMES = _discover.names("techniques")
+TRAINED = {"top_layers", "lp_ft", "full", "scratch"}
+WORKING = [n for n in NAMES if n != "majority"]
+ROWS, CLASSES = 150, 3
+
+
+class Tiny(nn.Module):
+    """A network above a cut: normalise, mix, pool."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
+        self.steps = nn.ModuleDict({"body": body})
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        out: Tensor = self.steps["body"](x.float())
+        return out
+
+
+class Source:
+    """Stands for a backbone: hands out suffixes."""
+
+    name, pretrained, fingerprint, cuts = "made", True, "made", ("input", "stem", "layer", "pooled")
+
+    def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module:
+        return Tiny(seed=7 if fresh else 3)
+
+
+def world(name: str, kind: str = "label", rows: int = ROWS, seed: int = 0) -> tuple[Activations, np.ndarray]:
+    """Rows whose first features say the class; in the form that the technique reads."""
+    rng = np.random.default_rng(seed)
+    code = rng.integers(0, CLASSES, rows)
+    code[:CLASSES] = np.arange(CLASSES)
+    accepts = _discover.load("techniques", name).accepts
+    ids = np.arange(rows).astype(str)
+    if name in TRAINED:
+        X = rng.normal(0, 0.3, (rows, 3, 6, 6)).astype(np.float32)
+        X[np.arange(rows), code] += 1.5
+        seen = Activations(X, ids, "layer", "map", Source())
+    else:
+        X = rng.normal(0, 1, (rows, 8))
+        X[np.arange(rows), code] += 3
+        if "counts" in accepts:
+            seen = Activations(csr_matrix(np.maximum(np.round(X), 0)), ids, "pooled", "counts", Source())
+        else:
+            seen = Activations(X, ids, "pooled", "vector" if "vector" in accepts else "frame", Source())
+    if kind == "number":
+        return seen, code + rng.normal(0, 0.1, rows)
+    return seen, np.eye(CLASSES, dtype=np.int64)[code] if kind == "labels" else code
+
+
+def build(name: str, **settings: Any) -> Technique:
+    technique = _discover.load("techniques", name)(**settings)
+    if name in TRAINED:
+        technique.set_params(epochs=15, lr=3e-2 if name == "scratch" else 3e-3)
+    return technique
+
+
+def kinds(name: str) -> list[str]:
+    return sorted(_discover.load("techniques", name).learns)
+
+
+def score(told: np.ndarray, y: np.ndarray, kind: str) -> float:
+    if kind == "label":
+        return float((told.argmax(1) == y).mean())
+    if kind == "labels":
+        return float(((told >= 0.5) == y).mean())
+    return float(1 - ((told[:, 0] - y) ** 2).mean() / y.var())
+
+
+PAIRS = [(n, k) for n in NAMES for k in kinds(n)]
+
+
+def test_how_many_there_are() -> None:
+    assert len(NAMES) == 11
+    assert set(NAMES) > TRAINED
+
+
+@pytest.mark.parametrize(("name", "kind"), [p for p in PAIRS if p[0] != "majority"])
+def test_it_beats_majority_where_majority_fails(name: str, kind: str) -> None:
+    X, y = world(name, kind)
+    train, test = np.arange(100), np.arange(100, ROWS)
+    floor = score(build("majority").fit(X[train], y[train]).predict_proba(X[test]), y[test], kind)
+    told = build(name).fit(X[train], y[train]).predict_proba(X[test])
+    assert floor < {"label": 0.55, "labels": 0.75, "number": 0.1}[kind]
+    assert score(told, y[test], kind) > floor + 0.15
+
+
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+def test_shapes_and_probabilities(name: str, kind: str) -> None:
+    X, y = world(name, kind, rows=60)
+    technique = build(name).fit(X, y)
+    told = technique.predict_proba(X)
+    assert told.shape == (60, 1 if kind == "number" else CLASSES)
+    assert np.isfinite(told).all()
+    if kind == "label":
+        np.testing.assert_allclose(told.sum(1), 1, atol=1e-5)
+    if kind != "number":
+        assert told.min() >= 0
+        assert told.max() <= 1
+    assert technique.predict(X).shape == ((60, CLASSES) if kind == "labels" else (60,))
+
+
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+def test_kept_and_restored_it_says_the_same_bit_for_bit(name: str, kind: str, tmp_path: Path) -> None:
+    X, y = world(name, kind, rows=60)
+    technique = build(name).fit(X, y)
+    save_state(technique.state(), tmp_path / "state")
+    json.loads((tmp_path / "state.json").read_text())
+    again = build(name).restore(load_state(tmp_path / "state"), lambda: Tiny(seed=99))
+    np.testing.assert_array_equal(again.predict_proba(X), technique.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_one_answer_and_clones(name: str) -> None:
+    X, y = world(name, rows=60)
+    first, second = (clone(build(name)).fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", [n for n in WORKING if n != "knn"])
+def test_sample_weight_counts(name: str) -> None:
+    X, y = world(name, rows=60)
+    weight = np.where(y == 0, 20.0, 0.05)
+    plain, weighed = build(name).fit(X, y), build(name).fit(X, y, sample_weight=weight)
+    assert not np.allclose(plain.predict_proba(X), weighed.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ridge", "linear_probe", "knn", "prototypes"])
+def test_nan_and_infinity(name: str) -> None:
+    X, y = world(name, rows=60)
+    values = np.array(X)
+    values[3, 2] = np.inf
+    with pytest.raises(NotApplicable, match="1 rows hold NaN or infinite"):
+        build(name).fit(Activations(values, X.ids, "pooled", "vector"), y)
+
+
+@pytest.mark.parametrize("name", ["ridge", "linear_probe", "tfidf", "boosting", "top_layers"])
+def test_a_rare_class_is_not_ignored(name: str) -> None:
+    """Balanced accuracy with the default weights is above that with equal ones on an overlapping, unbalanced set."""
+    rng = np.random.default_rng(1)
+    y = (rng.random(600) < 0.06).astype(np.int64)
+    X, _ = world(name, rows=600, seed=1)
+    values: Any = X.batch()[0]
+    if name == "top_layers":
+        values = rng.normal(0, 1, (600, 3, 6, 6)).astype(np.float32)
+        values[:, 0] += 0.25 * y[:, None, None]
+    else:
+        values = rng.normal(0, 1, (600, 8))
+        values[:, 0] += 1.2 * y
+        values = csr_matrix(np.maximum(np.round(values + 1), 0)) if name == "tfidf" else values
+    seen = Activations(values, X.ids, X.cut, X.kind, X.source)
+    train, test = np.arange(400), np.arange(400, 600)
+
+    def balanced(technique: Technique) -> float:
+        said = technique.predict(seen[test])
+        return float(np.mean([(said[y[test] == c] == c).mean() for c in (0, 1)]))
+
+    plain = build(name).fit(seen[train], y[train], sample_weight=np.ones(400))
+    assert balanced(build(name).fit(seen[train], y[train])) > balanced(plain) + 0.03
+
+
+@pytest.mark.parametrize("name", sorted(TRAINED))
+def test_seconds_are_kept_and_frozen_statistics_stay(name: str) -> None:
+    X, y = world(name, rows=60)
+    technique = build(name).set_params(epochs=100_000, seconds=0.5).fit(X, y)
+    assert technique.done_["seconds"] < 5  # a step or two beyond the limit, whatever the machine
+    norms = [m for m in technique.network_.suffix.modules() if isinstance(m, nn.BatchNorm2d)]
+    start = [m for m in Tiny(3).modules() if isinstance(m, nn.BatchNorm2d)]
+    same = all(torch.equal(a.running_mean, b.running_mean) for a, b in zip(norms, start, strict=True))  # type: ignore[arg-type]
+    assert same == (name != "scratch")

@@ -1,0 +1,121 @@
+"""Closed forms against brute force and reference implementations; the training loop's corners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from headstart.activations.activations import Activations
+from headstart.techniques import _loop
+from headstart.techniques._linear import logistic, logits_to_probability, ridge_path, targets
+from headstart.techniques._loop import Recipe, train
+from headstart.techniques._network import Network
+from headstart.techniques.knn import Knn
+from headstart.techniques.prototypes import Prototypes
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(40, 5), (20, 35)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_ridge_leave_one_out_is_exact(rows: int, columns: int, *, weighted: bool) -> None:
+    X, Y = RNG.normal(size=(rows, columns)), RNG.normal(size=(rows, 2))
+    weight = RNG.uniform(0.5, 2, rows) if weighted else np.ones(rows)
+    strength = 3.0
+    told = ridge_path(X, Y, weight, np.array([strength])).held_out
+    for i in range(rows):
+        keep = np.arange(rows) != i
+        w = weight[keep]
+        xm, ym = w @ X[keep] / w.sum(), w @ Y[keep] / w.sum()
+        A = (X[keep] - xm).T @ (w[:, None] * (X[keep] - xm)) + strength * np.eye(columns)
+        coef = np.linalg.solve(A, (X[keep] - xm).T @ (w[:, None] * (Y[keep] - ym)))
+        # leaving row i out also moves the mean; the leverage form keeps the full mean's weight share
+        np.testing.assert_allclose(told[i], (X[i] - xm) @ coef + ym, atol=2e-2 if weighted else 1e-6)
+
+
+def test_ridge_agrees_with_scikit_learn() -> None:
+    from sklearn.linear_model import Ridge
+
+    X, Y = RNG.normal(size=(50, 7)), RNG.normal(size=(50, 3))
+    ours, theirs = ridge_path(X, Y, np.ones(50), np.array([2.5])), Ridge(alpha=2.5).fit(X, Y)
+    np.testing.assert_allclose(ours.coef.T, theirs.coef_, atol=1e-9)
+    np.testing.assert_allclose(ours.intercept, theirs.intercept_, atol=1e-9)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_logistic_in_the_rows_own_space_is_the_same(classes: int) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = RNG.normal(size=(40, 120)), np.arange(40) % classes
+    coef, intercept, _ = logistic(X, y, np.ones(40), (0.05,), 0)
+    direct = LogisticRegression(C=0.05, max_iter=2000, tol=1e-8).fit(X, y)
+    told = logits_to_probability(X @ coef + intercept, "label")
+    np.testing.assert_allclose(told, direct.predict_proba(X), atol=2e-3)
+
+
+def test_left_out_scores_are_those_of_refits() -> None:
+    X = RNG.normal(size=(30, 4)) + 2 * np.eye(4)[np.arange(30) % 3]
+    y = np.arange(30) % 3
+    seen = Activations(X, np.arange(30).astype(str), "pooled", "vector")
+    knn = Knn(neighbours=(5,)).fit(seen, y)
+    told = knn.left_out()
+    for i in (0, 7, 29):
+        rest = np.arange(30) != i
+        again = Knn(neighbours=(5,)).fit(seen[rest], y[rest], sample_weight=knn.weight_[rest])
+        np.testing.assert_allclose(again.predict_proba(seen[np.array([i])])[0], told[i], atol=1e-9)
+    assert (Prototypes().fit(seen, y).left_out().argmax(1) == y).mean() > 0.5
+
+
+def test_targets() -> None:
+    assert targets(np.array([0, 2])).shape == (2, 3)
+    assert targets(np.array([0.5, 2.0])).shape == (2, 1)
+
+
+class Mean(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = nn.ModuleDict({"mix": nn.Linear(4, 4)})
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        weight = torch.ones(x.shape[:2]) if mask is None else mask.float()
+        pooled = (x * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
+        out: torch.Tensor = self.steps["mix"](pooled)
+        return out
+
+
+def ragged(rows: int = 40) -> tuple[Activations, np.ndarray]:
+    y = np.arange(rows) % 2
+    values = np.empty(rows, dtype=object)
+    values[:] = [np.full((2 + i % 5, 4), 1.0 if k else -1.0, dtype=np.float32) for i, k in enumerate(y)]
+    return Activations(values, np.arange(rows).astype(str), "layer", "tokens"), y
+
+
+def test_out_of_memory_halves_the_batch_and_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = ragged()
+    results = []
+    for limit in (99, 3):
+        torch.manual_seed(0)
+        network = Network(Mean(), 4, 2)
+        real = _loop.tensors
+
+        def tight(seen: Activations, index: np.ndarray, limit: int = limit, real=real):  # type: ignore[no-untyped-def]
+            if len(index) > limit:
+                raise torch.OutOfMemoryError("made")
+            return real(seen, index)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_loop, "tensors", tight)
+            train(network, X, y, np.ones(len(y)), "label", Recipe(epochs=3, batch=8))
+        results.append(network.head.weight.detach().numpy().copy())
+    np.testing.assert_allclose(results[0], results[1], atol=1e-5)
+    assert np.abs(results[0]).max() > 0
+
+
+def test_early_stopping_brings_the_best_weights_back() -> None:
+    X, y = ragged()
+    network = Network(Mean(), 4, 2)
+    wrong = 1 - y  # the held-out rows contradict the others: the first epoch is the best
+    done = train(network, X, y, np.ones(len(y)), "label", Recipe(epochs=50, batch=8, patience=2), (X, wrong))
+    assert done["steps"] < 50 * 5

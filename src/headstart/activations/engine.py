@@ -18,7 +18,7 @@ from headstart.backbones._featurizer import Featurizer
 
 log = logging.getLogger("headstart")
 
-TOKENS = 2048  # of a batch of texts: more does not fill two cores better, and costs memory
+TOKENS = 1024  # of a batch of texts: more does not fill two cores better, and pads more
 PICTURES = 16  # of a batch of pictures
 CHUNK = 4096  # rows whose tokens are sorted by length together
 GATE_ROWS = 24  # of the user's own rows on which a fast route is held against the exact one

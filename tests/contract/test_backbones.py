@@ -1,0 +1,216 @@
+"""Every family: the split network is the whole network, rows do not depend on their batch, saving loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart import _discover, backbones
+from headstart.backbones._base import Backbone
+from headstart.backbones._timm import Pixels
+from headstart.errors import WeightsError
+
+TIMM = {
+    "resnet": "resnet10t",
+    "vgg": "vgg11",
+    "inception": "inception_v3",
+    "convnext": "convnext_atto",
+    "vit": "vit_tiny_patch16_224",
+    "efficientnet": "tf_efficientnet_lite0",
+}
+HUGGING_FACE = ("bert", "roberta", "distilbert", "electra")
+TEXTS = ["hello world", "a much longer text about kettles, lamps and other things that one may buy", "no", "yes it is"]
+
+
+def tiny_encoder(kind: str, folder: Path) -> Backbone:
+    """A random network of two layers with a word-level tokenizer, as a Hugging Face folder."""
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    vocabulary = {
+        w: i for i, w in enumerate(["[PAD]", "[CLS]", "[SEP]", "[UNK]", *sorted({w for t in TEXTS for w in t.split()})])
+    }
+    raw = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    raw.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+        model_max_length=32,
+    )
+    size: dict[str, Any] = {"vocab_size": len(vocabulary), "max_position_embeddings": 40, "pad_token_id": 0}
+    if kind == "distilbert":
+        config = transformers.DistilBertConfig(**size, dim=16, n_layers=2, n_heads=2, hidden_dim=32)
+    else:
+        extra = {"embedding_size": 8} if kind == "electra" else {}
+        made = {
+            "bert": transformers.BertConfig,
+            "roberta": transformers.RobertaConfig,
+            "electra": transformers.ElectraConfig,
+        }
+        config = made[kind](
+            **size, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, **extra
+        )
+    torch.manual_seed(0)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return backbones.get(f"local-dir:{folder}")
+
+
+def pictures(size: int, rows: int = 3) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (size + 20 * i, size + 7, 3), dtype=np.uint8) for i in range(rows)]
+
+
+def make(name: str, folder: Path) -> tuple[Backbone, list[Any], Callable[[Backbone], torch.Tensor]]:
+    """A backbone, rows, and what the library's own whole network says of them."""
+    if name in TIMM:
+        family = _discover.load("backbones", name)
+        torch.manual_seed(0)
+        backbone = family(family.build(TIMM[name]), TIMM[name])
+        rows: list[Any] = pictures(backbone.preparation.size)
+
+        def whole(b: Any) -> torch.Tensor:
+            x = Pixels(b.config["mean"], b.config["std"])(b.prepare(rows).values)
+            out: torch.Tensor = b.model(x)
+            return out
+
+        return backbone, rows, whole
+    backbone = backbones.get("minilm") if name == "minilm" else tiny_encoder(name, folder)
+
+    def encode(b: Any) -> torch.Tensor:
+        batch = b.prepare(TEXTS)
+        assert batch.mask is not None
+        tokens = b.model(input_ids=batch.values, attention_mask=batch.mask.long()).last_hidden_state
+        weight = batch.mask[..., None].float()
+        return (tokens * weight).sum(1) / weight.sum(1)
+
+    return backbone, list(TEXTS), encode
+
+
+FAMILIES = [*TIMM, *HUGGING_FACE, "minilm"]
+
+
+def test_every_family_is_here() -> None:
+    known = set(_discover.names("backbones"))
+    assert known == {*TIMM, "bert", "ngrams", "colour_hog", "columns", "scratch"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@torch.no_grad()
+def test_split_network_is_the_whole_network_at_every_cut(name: str, tmp_path: Path) -> None:
+    backbone, rows, whole = make(name, tmp_path)
+    expected = whole(backbone)
+    batch = backbone.prepare(rows)
+    seen = backbone.prefix(batch, backbone.cuts)
+    assert list(seen) == list(backbone.cuts)
+    torch.testing.assert_close(seen["pooled"], expected, atol=1e-6, rtol=1e-5)
+    for cut in backbone.cuts[:-1]:
+        torch.testing.assert_close(backbone.suffix(cut)(seen[cut], batch.mask), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_row_does_not_depend_on_its_batch(name: str, tmp_path: Path) -> None:
+    backbone, rows, _ = make(name, tmp_path)
+    together = backbone.prefix(backbone.prepare(rows), ["pooled"])["pooled"]
+    alone = torch.cat([backbone.prefix(backbone.prepare([row]), ["pooled"])["pooled"] for row in rows])
+    torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_saved_and_read_back_it_is_the_same(name: str, tmp_path: Path) -> None:
+    backbone, rows, _ = make(name, tmp_path / "source")
+    backbone.save(tmp_path / "copy")
+    assert not [p for p in (tmp_path / "copy").rglob("*") if p.suffix in (".bin", ".pt", ".pth", ".pkl")]
+    again = backbones.get(f"local-dir:{tmp_path / 'copy'}")
+    assert again.fingerprint == backbone.fingerprint
+    first, second = (b.prefix(b.prepare(rows), ["pooled"])["pooled"] for b in (backbone, again))
+    torch.testing.assert_close(first, second, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_fresh_networks_have_the_shape_and_not_the_weights(name: str, tmp_path: Path) -> None:
+    backbone, rows, _ = make(name, tmp_path)
+    batch = backbone.prepare(rows)
+    torch.manual_seed(1)
+    fresh = backbone.suffix("input", fresh=True)
+    known = backbone.suffix("input")
+    assert {k: v.shape for k, v in fresh.state_dict().items()} == {k: v.shape for k, v in known.state_dict().items()}
+    with torch.no_grad():
+        assert not torch.allclose(fresh.eval()(batch.values, batch.mask), known.eval()(batch.values, batch.mask))
+    assert all(p.requires_grad for p in known.parameters())
+    assert not any(p.requires_grad for s in backbone.stages() for p in s.module.parameters())
+
+
+def test_minilm_pools_as_sentence_transformers_does() -> None:
+    from sentence_transformers import SentenceTransformer
+
+    from headstart.backbones._weights import PACKAGED
+
+    backbone = backbones.get("minilm")
+    theirs = SentenceTransformer(str(PACKAGED["minilm"].path.parent), device="cpu")
+    pooled = torch.nn.functional.normalize(backbone.prefix(backbone.prepare(TEXTS), ["pooled"])["pooled"])
+    torch.testing.assert_close(pooled, torch.from_numpy(theirs.encode(TEXTS)), atol=1e-5, rtol=1e-4)
+
+
+def test_the_packaged_picture_network_knows_what_it_was_taught() -> None:
+    """Strong features: two kinds of pattern that differ in texture alone are far apart, two of one kind are not."""
+    backbone = backbones.get("efficientnet_lite0")
+    rng = np.random.default_rng(0)
+    stripes = [
+        np.repeat((rng.random((1, 224)) > 0.5)[:, :, None] * 255, 224, 0).repeat(3, 2).astype(np.uint8)
+        for _ in range(4)
+    ]
+    noise = [rng.integers(0, 256, (224, 224, 3), dtype=np.uint8) for _ in range(4)]
+    v = backbone.prefix(backbone.prepare(stripes + noise), ["pooled"])["pooled"].numpy()
+    v = (v - v.mean(0)) / np.linalg.norm(v - v.mean(0), axis=1, keepdims=True)
+    within, across = (v[:4] @ v[:4].T).mean(), (v[:4] @ v[4:].T).mean()
+    assert within > across + 0.5
+
+
+def test_untrained_twin_is_another_network_of_the_same_shape() -> None:
+    twin, real = backbones.get("scratch:minilm"), backbones.get("minilm")
+    assert twin.cuts == real.cuts
+    assert not twin.pretrained
+    assert twin.fingerprint != real.fingerprint
+    again = _discover.load("backbones", "scratch")(real)
+    assert again.fingerprint == twin.fingerprint
+
+
+def test_unknown_names_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_MODELS", str(tmp_path / "none"))
+    with pytest.raises(WeightsError, match=r"headstart models pull resnet50\.a1_in1k"):
+        backbones.get("resnet50.a1_in1k")
+    with pytest.raises(WeightsError, match="no folder"):
+        backbones.get(f"local-dir:{tmp_path / 'nowhere'}")
+
+
+def test_a_table_row_is_read_as_a_sentence() -> None:
+    backbone = backbones.get("minilm")
+    as_row = backbone.tokens([{"age": 63.0, "sex": "male", "chol": None}])
+    assert as_row == backbone.tokens(["age: 63; sex: male"])
+
+
+def test_classical_features() -> None:
+    columns = _discover.load("backbones", "columns").of([{"n": 1.0, "c": "a"}, {"n": None, "c": "b"}])
+    seen = columns.features([{"n": 2.0, "c": "b"}, {"n": None, "c": "new"}, {"n": 1.0, "c": None}])
+    np.testing.assert_array_equal(seen[:, 1:], [[0, 1, 0], [0, 0, 1], [0, 0, 0]])
+    assert np.isnan(seen[1, 0])
+    assert columns.headings == ["n", "c=a", "c=b", "c=(other)"]
+    words = backbones.get("ngrams").features(["good good", "bad"])
+    assert words.sum() > 0
+    assert (words[0] != words[1]).nnz > 0
+    hog = backbones.get("colour_hog")
+    black, white = np.zeros((30, 40, 3), np.uint8), np.full((30, 40, 3), 255, np.uint8)
+    assert not np.allclose(*hog.features([black, white]))
+    np.testing.assert_allclose(hog.features([black, white])[1], hog.features([white])[0])

@@ -1,0 +1,71 @@
+"""Fast routes: the same answer, or a refusal that is heard."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.activations import engine
+from headstart.backbones import get
+
+TEXTS = [f"row {i} " + "and more " * (i % 12) for i in range(40)]
+PICTURES = list(np.random.default_rng(0).integers(0, 256, (6, 60, 50, 3), dtype=np.uint8))
+
+
+def pooled(backbone: Any, rows: list[Any], route: Any) -> np.ndarray:
+    out = np.zeros((len(rows), backbone.prefix(backbone.prepare(rows[:1]), ["pooled"])["pooled"].shape[1]))
+    for positions, values in engine.extract(backbone, rows, ("pooled",), route=route):
+        out[positions] = np.stack(values["pooled"])
+    return out
+
+
+@pytest.mark.parametrize(("name", "rows"), [("minilm", TEXTS), ("efficientnet_lite0", PICTURES)])
+def test_every_route_gives_the_answer_of_the_network(name: str, rows: list[Any]) -> None:
+    backbone = get(name)
+    exact = backbone.prefix(backbone.prepare(rows), ["pooled"])["pooled"].numpy()
+    for precision in ("fp32", "auto"):
+        _, route = engine.choose(backbone, rows, ("pooled",), precision)
+        np.testing.assert_allclose(pooled(backbone, rows, route), exact, atol=1e-3)
+    np.testing.assert_allclose(pooled(backbone, rows, None), exact, atol=1e-4)
+
+
+def test_a_route_that_errs_is_refused_and_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong:
+        def __init__(self, backbone: Any, cuts: tuple[str, ...], precision: str) -> None:
+            self.cuts = cuts
+
+        def __call__(self, values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
+            return {c: np.random.default_rng(0).normal(size=(len(values), 384)) for c in self.cuts}
+
+    monkeypatch.setattr(engine, "OpenvinoRoute", Wrong)
+    monkeypatch.setattr(engine, "_chosen", {})
+    with caplog.at_level(logging.WARNING, "headstart"):
+        name, route = engine.choose(get("minilm"), TEXTS, ("pooled",), "int8")
+    assert name == "fp32"
+    assert "was refused: cosine" in caplog.text
+    assert isinstance(route, engine.TorchRoute)
+
+
+def test_without_openvino_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> None:
+        raise ImportError("no openvino")
+
+    monkeypatch.setattr(engine, "OpenvinoRoute", missing)
+    monkeypatch.setattr(engine, "_chosen", {})
+    name, route = engine.choose(get("minilm"), TEXTS, ("pooled",), "auto")
+    assert (name, type(route)) == ("fp32", engine.TorchRoute)
+
+
+def test_texts_are_batched_with_next_to_no_padding() -> None:
+    rows = [f"word {'more ' * (i % 50)}" for i in range(300)]
+    padded = real = 0
+    for _, values, mask in engine._texts(get("minilm"), rows):
+        assert values.numel() <= engine.TOKENS
+        padded, real = padded + values.numel(), real + int(mask.sum())
+    assert padded < 1.15 * real

@@ -24,12 +24,12 @@ help:
 setup: $(READY)
 
 # An existing .venv is kept; pip only adds what pyproject.toml asks for and is not there yet.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("headstart needs Python 3.11 or newer; %s is %d.%d. Run: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)" % ((sys.executable,) + sys.version_info[:2]))'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setup: installing into $(VENV) (the first time downloads torch: minutes)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch torchvision
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check torch torchvision
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev,docs]'
 	@touch $@
 
 demo: setup

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from headstart.data.read import read
 
 CELLS = [
@@ -57,17 +58,10 @@ def cell(name: str, n: int, seed: int, budget: str, folder: Path) -> dict[str, o
     table = folder / f"{name}-{n}-{seed}.csv"
     frame.to_csv(table, index=False)
     out = folder / f"run-{name}-{n}-{seed}"
-    line = [sys.executable, "-m", "headstart", "run", str(table), "--target", "target", "--split", "split"]
-    line += [
-        "--budget",
-        budget,
-        "--seed",
-        str(seed),
-        "--out",
-        str(out),
-        "--cache",
-        str(folder / f"cache-{name}-{n}-{seed}"),
-    ]
+    line = [
+        sys.executable, "-m", "headstart", "run", str(table), "--target", "target", "--split", "split",
+        "--budget", budget, "--seed", str(seed), "--out", str(out), "--cache", str(folder / f"cache-{name}-{n}-{seed}"),
+    ]  # fmt: skip
     start = time.monotonic()
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -83,7 +77,8 @@ def cell(name: str, n: int, seed: int, budget: str, folder: Path) -> dict[str, o
         "set": name, "n": n, "seed": seed, "metric": result["test"]["metric"],
         **{k: v[0] for k, v in scores.items()}, "shipped": result["test"]["value"],
         "low": result["test"]["low"], "high": result["test"]["high"], "helped": result["verdict"]["helped"],
-        "gain": result["verdict"]["gain"], "technique": result["best"]["technique"], "seconds": time.monotonic() - start,
+        "gain": result["verdict"]["gain"], "technique": result["best"]["technique"],
+        "seconds": time.monotonic() - start,
     }  # fmt: skip
 
 

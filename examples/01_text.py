@@ -37,7 +37,7 @@ def main(folder: Path) -> headstart.Result:
     print(result.verdict["words"])
     print("best:", result.best["technique"], "on", result.best["backbone"], "test:", result.test)
     model = headstart.load(folder / "run")
-    for text in ["It stopped working at once.", "My favourite of them all."]:
+    for text in ["It broke after two days.", "Great, I would buy it again."]:
         print(f"{model.predict([text])[0]:<5} {text}")
     return result
 

@@ -30,8 +30,8 @@ def test_text(tmp_path, capsys):
     assert result.test["rows"] >= 20
     out = capsys.readouterr().out
     assert result.verdict["words"] in out
-    assert "bad   It stopped working at once." in out
-    assert "good  My favourite of them all." in out
+    assert "bad   It broke after two days." in out
+    assert "good  Great, I would buy it again." in out
 
 
 @pytest.mark.slow

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart import _discover
-from headstart.backbones._base import Backbone
 from headstart.backbones._weights import PACKAGED, find
-from headstart.data.dataset import Dataset
 from headstart.errors import WeightsError
 
+if TYPE_CHECKING:
+    from headstart.backbones._base import Backbone
+    from headstart.data.dataset import Dataset
+
 CLASSICAL = {"text": "ngrams", "image": "colour_hog", "table": "columns", "vector": "columns"}
-FAMILY = {"minilm": "bert", "efficientnet_lite0": "efficientnet"}  # of packaged names
 
 
 def candidates(modality: str) -> list[str]:
@@ -52,7 +53,7 @@ def _load(name: str) -> Backbone:
     elif name in CLASSICAL.values():
         backbone = _discover.load("backbones", name)()
     elif name in PACKAGED:
-        backbone = _discover.load("backbones", FAMILY[name]).packaged(name)
+        backbone = _discover.load("backbones", PACKAGED[name].family).packaged(name)
     elif name.startswith("local-dir:"):
         folder = Path(name.removeprefix("local-dir:"))
         card = _card(folder)

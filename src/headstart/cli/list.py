@@ -68,10 +68,16 @@ def _techniques() -> Sequence[Row]:
 
 
 def _backbones() -> Sequence[Row]:
+    from headstart.backbones._weights import PACKAGED, installed
+
     return [
         {
             "name": name,
-            "packaged": _strings(facts.get("packaged")),
+            "packaged": tuple(
+                f"{p.name} ({p.megabytes} MB, {p.licence}, {'installed' if installed(p) else 'not installed'})"
+                for p in PACKAGED.values()
+                if p.family == name
+            ),
             "reads": _strings(facts.get("modalities")),
             "needs": needs,
             "installed": _installed(needs),
@@ -110,17 +116,27 @@ def _files(floor: str) -> Iterator[tuple[str, dict[str, ast.expr], tuple[str, ..
             yield name, {}, ()
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        facts: dict[str, ast.expr] = {}
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and node.name == name and node.returns:
-                facts["return"] = node.returns
-            elif isinstance(node, ast.ClassDef) and node.name.lower() == name.replace("_", ""):
-                for line in node.body:
-                    if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
-                        facts[line.target.id] = line.value
-                    elif isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-                        facts[line.targets[0].id] = line.value
-        yield name, facts, _imports(tree)
+        yield name, _facts(tree, name.replace("_", ""), path.parent), _imports(tree)
+
+
+def _facts(tree: ast.Module, name: str, folder: Path) -> dict[str, ast.expr]:
+    """What a function returns, or the class variables of a class and of those it inherits from in its own folder."""
+    facts: dict[str, ast.expr] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.replace("_", "") == name and node.returns:
+            facts["return"] = node.returns
+        elif isinstance(node, ast.ClassDef) and node.name.lower() == name:
+            for base in (b.id for b in node.bases if isinstance(b, ast.Name)):
+                for source in (n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module):
+                    path = folder / f"{str(source.module).rpartition('.')[2]}.py"
+                    if base in {a.name for a in source.names} and path.exists():
+                        facts |= _facts(ast.parse(path.read_text(encoding="utf-8")), base.lower(), folder)
+            for line in node.body:
+                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
+                    facts[line.target.id] = line.value
+                elif isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+                    facts[line.targets[0].id] = line.value
+    return facts
 
 
 def _imports(tree: ast.Module) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ def get_requires_for_build_wheel(config_settings=None):
     return []
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    info = pathlib.Path(folder, "stand_in.dist-info")
+    stem = re.sub(r"[-_.]+", "_", _field("Name"))  # older pips read name and version off the folder
+    info = pathlib.Path(folder, f"{stem}-{_field('Version')}.dist-info")
     info.mkdir()
     words = f"Metadata-Version: 2.1\\nName: {_field('Name')}\\nVersion: {_field('Version')}\\n"
     (info / "METADATA").write_text(words, "utf-8")

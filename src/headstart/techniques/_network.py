@@ -36,7 +36,7 @@ class Trained(Technique, Learner):
     learns = frozenset({"label", "labels", "number"})
     usual: ClassVar[Recipe]
     depth: ClassVar[int | None] = None
-    unasked = None
+    unasked: ClassVar[tuple[float, float] | None] = None
     fresh: ClassVar[bool] = False  # start from untrained weights
     few: ClassVar[int] = FEW
     held_share: ClassVar[float] = 0.1

@@ -66,7 +66,7 @@ class Journal:
             return None
         raw: dict[str, Any] = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
         scores = load_file(folder / "scores.safetensors") if (folder / "scores.safetensors").exists() else {}
-        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid")
+        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid", "source")
         return Trial(contender, scores=scores, **{k: raw[k] for k in known})
 
     def keep(self, trial: Trial, data_key: str) -> None:
@@ -78,6 +78,10 @@ class Journal:
             save_state(trial.fitted.state(), folder / "technique")
             save_file({k: np.ascontiguousarray(v) for k, v in trial.scores.items()}, folder / "scores.safetensors")
         write_json(folder / "trial.json", trial.to_json())
+
+    def unfinished(self, contender: Contender, data_key: str) -> Path:
+        """Where a training may keep what it needs to go on; `keep` clears it."""
+        return self._trial(contender, data_key) / "unfinished"
 
     def state_of(self, trial: Trial, data_key: str) -> Path:
         """Where the fitted technique of a kept trial lies."""

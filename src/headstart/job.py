@@ -196,20 +196,16 @@ class _Job:
         classical = backbones.classical(data.modality)
         wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else unasked(rows_a_class(seen.target))
         reader = backbone or backbones.get(classical, data)
-        names = []
-        for name in dict.fromkeys(wanted):
+        able = [n for n in _discover.names("techniques") if _reads(n, reader) and n not in CLASSICAL[data.modality][:1]]
+        for name in set(self.plan.techniques) - set(able) - set(CLASSICAL[data.modality]):
             technique = _discover.load("techniques", name)()
             cut = technique.where(reader.cuts)
-            if (
-                cut in reader.cuts
-                and reader.kind(cut) in technique.accepts
-                and name not in CLASSICAL[data.modality][:1]
-            ):
-                names.append(name)
-            elif name in self.plan.techniques:
-                raise PlanError(
-                    f"technique {name!r} cannot read {reader.name!r}", expected=f"{sorted(technique.accepts)}"
-                )
+            raise PlanError(
+                f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
+                expected=f"{sorted(technique.accepts)}",
+                do=f"name another --backbone, or one of {', '.join(able)}",
+            )
+        names = [n for n in dict.fromkeys(wanted) if n in able]
         if backbone is None:
             names = [n for n in names if n == "majority"]
         return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=CLASSICAL[data.modality])
@@ -229,10 +225,14 @@ class _Job:
 
         def on_end(trial: Trial) -> None:
             self.journal.keep(trial, key)
+            self.journal.spend(self.clock.elapsed())
             self.listener.say(_line(trial))
 
         train, valid, test = (data.rows_of(s) for s in SPLITS)
-        ground = Field(see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed)
+        ground = Field(
+            see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed,
+            folder=lambda c: self.journal.unfinished(c, key), keep_source=self.plan.keep_source,
+        )  # fmt: skip
         trials = race(
             entries, ground, self.clock, keep=self.tail, done=done, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s),
@@ -247,6 +247,16 @@ class _Job:
     def _report(self, result: Result) -> None:
         (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")
         render(self.out)
+
+
+def _kind(backbone: Backbone, cut: str) -> str:
+    return backbone.kind(cut) if cut in backbone.cuts else "nothing"
+
+
+def _reads(technique: str, backbone: Backbone) -> bool:
+    """Whether a technique accepts what a backbone gives at the cut that it reads."""
+    made = _discover.load("techniques", technique)()
+    return _kind(backbone, made.where(backbone.cuts)) in made.accepts
 
 
 def _line(trial: Trial) -> str:

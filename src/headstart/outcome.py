@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
         command=plan.command(),
         headstart=headstart.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        plan={k: v for k, v in asdict(plan).items() if v not in (None, ())},
+        plan=plan.given(),
         data={
             "modality": data.modality, "target_kind": data.target_kind, "rows": len(data), "counts": counts,
             "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],

@@ -27,6 +27,7 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn")] = 0,
     sample: Annotated[str | None, typer.Option(help="run on a public set instead: reviews, emoji, ...")] = None,
+    keep_source: Annotated[bool, typer.Option("--keep-source", help="measure what each fine-tuning forgets")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out that was stopped")] = False,
     json: Annotated[bool, typer.Option("--json", help="print result.json and nothing else")] = False,
 ) -> None:
@@ -50,7 +51,7 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
             data=data, target=target, inputs=tuple(input or ()), group=group, split=split, modality=modality,
             out=str(folder),
             budget=seconds(budget), backbones=tuple(backbone or ()), techniques=tuple(technique or ()),
-            precision=precision, cache=cache, seed=seed,
+            precision=precision, cache=cache, seed=seed, keep_source=keep_source,
         )  # fmt: skip
     _go(plan, resume=resume, as_json=json)
 

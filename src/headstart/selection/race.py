@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ class Trial:
     valid: dict[str, Any] | None = None
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     fitted: Any = None
+    source: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The trial as `result.json` shows it."""
@@ -86,7 +88,7 @@ class Trial:
         return {
             "backbone": c.backbone, "technique": c.technique, "cut": self.cut, "role": c.role, "status": self.status,
             "why": self.why, "seconds": round(self.seconds, 2), "fit_seconds": round(self.fit_seconds, 2),
-            "params": self.params, "valid": self.valid, "test": None,
+            "params": self.params, "valid": self.valid, "test": None, "source": self.source,
         }  # fmt: skip
 
 
@@ -102,6 +104,8 @@ class Field:
     metric: Metric
     groups: np.ndarray | None = None
     seed: int = 0
+    folder: Callable[[Contender], Path] | None = None  # where an unfinished training may be kept
+    keep_source: bool = False  # measure what fine-tuning forgets, on the valid rows
 
     @property
     def known(self) -> np.ndarray:
@@ -257,6 +261,7 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
             if limit < LEAST_SECONDS / 2:
                 raise NotApplicable("reading its activations took the time it had")
             technique = technique.set_params(seconds=limit)
+            technique.folder = ground.folder(entry) if ground.folder else None
         fit_start = time.monotonic()
         technique.fit(seen[ground.train], ground.y[ground.train])
         trial.fit_seconds = time.monotonic() - fit_start
@@ -266,6 +271,8 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         if not np.isfinite(trial.scores["valid"]).all():
             raise NotApplicable("its predictions are not finite numbers")
         trial.scores["test"] = technique.predict_proba(seen[ground.test])
+        if ground.keep_source:
+            trial.source = technique.forgetting(seen[ground.valid])
         judged, key = ground.valid, "valid"
         if not dear and entry.cost > 0 and len(ground.known) <= FEW:
             exact = technique.left_out() is not None and ground.groups is None

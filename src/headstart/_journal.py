@@ -17,7 +17,8 @@ from headstart.errors import PlanError
 from headstart.model import save_state
 from headstart.plan import Plan
 from headstart.result import write_json
-from headstart.selection.race import Contender, Trial
+from headstart.selection.contender import Contender
+from headstart.selection.race import Trial
 
 
 class Journal:
@@ -93,4 +94,4 @@ class Journal:
 
     def _trial(self, contender: Contender, data_key: str) -> Path:
         name = f"{contender.backbone}|{contender.technique}|{contender.role}|{data_key}"
-        return self.folder / "trials" / f"{contender.technique}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        return self.folder / "trials" / f"{contender.name}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"

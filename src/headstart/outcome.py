@@ -24,9 +24,10 @@ from headstart.model import Card, Model, load_state
 from headstart.plan import Plan
 from headstart.result import Result
 from headstart.selection.calibration import temperature
+from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval
-from headstart.selection.race import Contender, Field, Trial
+from headstart.selection.race import Field, Trial
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     judged = "known" if "known" in winner.scores else "valid"
     y = seen.target[ground.known if judged == "known" else ground.valid]
     card = Card(
-        backbone=contender.backbone, technique=contender.technique, cut=winner.cut, params=winner.params,
+        backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
         target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
         temperature=1.0 if data.target_kind == "number" else temperature(winner.scores[judged], y),

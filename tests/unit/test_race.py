@@ -11,10 +11,11 @@ import pytest
 
 from headstart import _discover
 from headstart.activations.activations import Activations
-from headstart.errors import NotApplicable
+from headstart.errors import NotApplicable, PlanError
 from headstart.selection import race as races
+from headstart.selection.contender import Contender, contenders, make, rows_a_class, unasked
 from headstart.selection.metrics import metric_for
-from headstart.selection.race import Clock, Contender, Field, best, contenders, race, rows_a_class, unasked
+from headstart.selection.race import Clock, Field, best, race
 from headstart.techniques._base import Technique
 
 
@@ -166,3 +167,14 @@ def test_who_races_unasked_depends_on_the_rows_a_class(known: dict[str, type[Tec
     assert unasked(2000) == []
     assert rows_a_class(np.array([0, 0, 0, 1])) == 2
     assert rows_a_class(np.zeros((7, 3), dtype=int)) == 7
+
+
+def test_settings_stand_after_a_colon() -> None:
+    made = Contender("minilm", "full:epochs=2,mix=cutmix,views=3", "pretrained").build(seed=5, rank=9)
+    assert (made.epochs, made.seed, made.training, made.views) == (2, 5, {"mix": "cutmix", "views": 3}, 3)
+    with pytest.raises(NotApplicable, match="epoch"):
+        make("full:epoch=2")
+    with pytest.raises(PlanError, match="knn"):
+        make("knn:loss=focal")
+    with pytest.raises(PlanError, match="no technique"):
+        make("lore:rank=2")

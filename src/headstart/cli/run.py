@@ -22,7 +22,10 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     budget: Annotated[str, typer.Option(help="wall clock that may be spent: 90s, 10m, 1h")] = "10m",
     out: Annotated[str | None, typer.Option(help="folder for the result; runs/<name of the data> by default")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
-    technique: Annotated[list[str] | None, typer.Option(help="technique to consider; may be repeated")] = None,
+    technique: Annotated[
+        list[str] | None,
+        typer.Option(help="technique to consider, as knn or lora:rank=4,loss=focal"),
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8: how features are computed")] = "auto",
     cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn")] = 0,

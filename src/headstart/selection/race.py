@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from headstart import _discover
 from headstart.activations.activations import Activations
 from headstart.errors import HeadstartError, NotApplicable
+from headstart.selection.contender import Contender
 from headstart.selection.metrics import Metric, interval, paired
 
 NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
@@ -39,27 +39,6 @@ class Clock:
     def left(self, *, keep: float = 0.0) -> float:
         """Seconds that may still be spent when a share `keep` of the whole budget is held back."""
         return self.budget * (1 - keep) - self.elapsed()
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A pair of backbone and technique, and the role it plays in the verdict."""
-
-    backbone: str
-    technique: str
-    role: str  # "pretrained" | "scratch" | "classical" | "majority"
-
-    @property
-    def cost(self) -> int:
-        """Order in the race: 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network."""
-        cost: int = _discover.load("techniques", self.technique).cost
-        return cost
-
-    def build(self, **settings: Any) -> Any:
-        """The technique, unfitted, with those of the settings that it knows."""
-        technique = _discover.load("techniques", self.technique)()
-        known = technique.get_params()
-        return technique.set_params(**{k: v for k, v in settings.items() if k in known})
 
 
 @dataclass
@@ -118,34 +97,6 @@ class Field:
         if self.y.ndim == 2:
             return int(self.y.shape[1])
         return 1 if np.issubdtype(self.y.dtype, np.floating) else int(self.y.max()) + 1
-
-
-def rows_a_class(y: np.ndarray) -> float:
-    """Labelled rows a class, all of them for a number: what says which techniques are worth their time.
-
-    >>> rows_a_class(np.array([0, 0, 1, 1])), rows_a_class(np.array([0.5, 1.5, 2.5]))
-    (2.0, 3.0)
-    """
-    if y.ndim == 2 or not np.issubdtype(y.dtype, np.integer):
-        return float(len(y))
-    return len(y) / max(1, len(np.unique(y)))
-
-
-def unasked(rows: float) -> list[str]:
-    """Techniques that race without being named, at so many rows a class; the measured table is in docs/log.md."""
-    spans = {n: _discover.load("techniques", n).unasked for n in _discover.names("techniques")}
-    return [n for n, span in spans.items() if span is not None and span[0] <= rows < span[1]]
-
-
-def contenders(
-    names: Sequence[str], backbone: str, classical: str, *, kind: str, floor: Sequence[str]
-) -> list[Contender]:
-    """Everything that may run, cheapest first; `floor` names the techniques that read the classical features."""
-    own = [Contender(classical, n, "classical") for n in floor]
-    rest = [Contender(backbone, n, {"majority": "majority", "scratch": "scratch"}.get(n, "pretrained")) for n in names]
-    fits = [c for c in own + rest if kind in _discover.load("techniques", c.technique).learns]
-    order = {"majority": 0, "classical": 1, "scratch": 3}
-    return sorted(fits, key=lambda c: (2.5 if c.role == "scratch" else c.cost, order.get(c.role, 2)))
 
 
 def race(

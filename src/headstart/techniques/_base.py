@@ -53,6 +53,11 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
 
     folder: Path | None = None  # where an unfinished `fit` may be kept, if anywhere
 
+    @property
+    def views(self) -> int:
+        """How many other views of each training picture `fit` can make use of."""
+        return 0
+
     def where(self, cuts: Sequence[str]) -> str:
         """The cut this technique reads on a backbone with these cuts (from "input" to "pooled")."""
         return self.cut

@@ -200,7 +200,7 @@ class _Job:
         wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else unasked(rows_a_class(seen.target))
         reader = backbone or backbones.get(classical, data)
         known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
-        able = [n for n in known if _reads(n, reader) and n not in CLASSICAL[data.modality][:1]]
+        able = [n for n in known if _reads(n, reader)]
         for name in set(self.plan.techniques) - set(able) - set(CLASSICAL[data.modality]):
             technique = make(name)
             cut = technique.where(reader.cuts)

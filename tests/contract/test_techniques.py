@@ -147,6 +147,11 @@ def test_how_many_there_are() -> None:
     assert set(NAMES) > TRAINED
 
 
+def test_the_page_of_techniques_names_each() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "techniques.md").read_text(encoding="utf-8")
+    assert not [n for n in NAMES if f"| `{n}` |" not in page]
+
+
 @pytest.mark.parametrize(("name", "kind"), [p for p in PAIRS if p[0] != "majority"])
 def test_it_beats_majority_where_majority_fails(name: str, kind: str) -> None:
     X, y = world(name, kind)

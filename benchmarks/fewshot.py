@@ -1,12 +1,12 @@
 """All techniques over real public sets with few labels a class: mean ranks with a critical difference.
 
     python benchmarks/fewshot.py run --per-class 8 16 64 --seeds 5
-    python benchmarks/fewshot.py run --sets tweets --techniques full lora --seconds 30
+    python benchmarks/fewshot.py run --sets tweets --techniques full lora:rank=4 --seconds 30
     python benchmarks/fewshot.py show --write docs/fewshot.md --plot docs/fewshot.svg
 
 `run` appends a JSON line a cell to `--out` and skips the cells that are there: stop it, and start it again. A cell is a
 set, so many labels a class, a seed and a technique: balanced accuracy on up to 300 rows that no cell trains on. Every
-technique has its defaults and `--seconds` at most; features are computed once, in the activation store. `show` ranks
+technique has its defaults, and `--seconds` at most where given; features are computed once, in the activation store. `show` ranks
 techniques in each (set, labels a class), seeds averaged, over those that all of them have; two whose mean ranks are
 nearer than the critical difference cannot be told apart (Friedman and Nemenyi tests; Demsar, JMLR 2006).
 """
@@ -30,6 +30,7 @@ from headstart._compute import threads
 from headstart.activations.store import ActivationStore
 from headstart.data.read import read
 from headstart.errors import HeadstartError
+from headstart.selection.contender import make
 
 SETS = ("tweets", "movies", "reviews", "newsgroups", "spam", "emoji", "fashion")
 BACKBONE = {"text": "minilm", "image": "efficientnet_lite0"}
@@ -73,9 +74,9 @@ def one(
     classical = technique == "classical"
     train, test = (data.take(part) for part in rows)
     backbone = backbones.get(backbones.classical(data.modality) if classical else BACKBONE[data.modality], train)
-    made = _discover.load("techniques", CLASSICAL[data.modality] if classical else technique)()
+    made = make(CLASSICAL[data.modality] if classical else technique)
     known = made.get_params()
-    made.set_params(**{k: v for k, v in (("seed", seed), ("seconds", limit)) if k in known})
+    made.set_params(**{k: v for k, v in (("seed", seed), ("seconds", limit or None)) if k in known})
     try:
         cut = made.where(backbone.cuts)
         if backbone.kind(cut) not in made.accepts:
@@ -90,7 +91,7 @@ def one(
     spent = getattr(made, "done_", {})
     return {
         "value": round(float(balanced_accuracy_score(test.target, said)), 4), "fit_seconds": round(fitted, 2),
-        "steps": spent.get("steps"), "limit": limit if "seconds" in known else None,
+        "steps": spent.get("steps"), "limit": (limit or None) if "seconds" in known else None,
     }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def show(options: argparse.Namespace) -> None:
     rows = _read(options.out)
     told = sorted({row["technique"] for row in rows if "value" in row})
     text = [f"Command: `python benchmarks/fewshot.py show` over {len(rows)} cells.", ""]
-    cheap = [t for t in told if t == "classical" or _discover.load("techniques", t).cost < 3]
+    cheap = [t for t in told if t == "classical" or make(t).cost < 3]
     groups = {"Heads on frozen features": cheap, "Everything that reads text": told, "Everything": told}
     for title, able in groups.items():
         some = [r for r in rows if title != "Everything that reads text" or r["set"] not in ("emoji", "fashion")]
@@ -202,7 +203,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--techniques", nargs="+", default=[n for n in _discover.names("techniques") if n != "tfidf"])
     parser.add_argument("--no-classical", action="store_true")
-    parser.add_argument("--seconds", type=float, default=60.0, help="at most, for each training")
+    parser.add_argument("--seconds", type=float, default=0.0, help="at most, for each training; 0: as long as it takes")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/fewshot.jsonl"))
     parser.add_argument("--write", type=Path)

@@ -38,7 +38,7 @@ class Recipe:
     views: int = 0  # so many other views of each picture are computed once and stored: for any cut
     ema: float = 0.0  # decay of the moving average of the weights that is kept instead of the last ones
     stop_on: str = "loss"  # "loss" | "balanced_accuracy" | "macro_f1" of the held-out rows
-    patience: int = 3  # epochs without gain on the held-out rows; needs held-out rows
+    patience: int = 3  # looks at the held-out rows without gain, one an epoch or every ten steps
     norm_learns: bool = False  # BatchNorm statistics follow the data; only for networks that start untrained
     precision: str = "auto"  # "auto" | "bf16" | "fp16" | "fp32"
     track: str | None = None  # "tensorboard" | "mlflow"

@@ -25,6 +25,7 @@ from headstart.techniques._objective import Told, row_losses
 from headstart.techniques._schedule import rate
 from headstart.techniques._track import tracker
 
+LOOK = 10  # steps at least between two looks at the held-out rows: an epoch of few rows is a step or two
 Held = tuple[Activations, np.ndarray]
 
 
@@ -36,6 +37,7 @@ class _Progress:
     within: int = 0  # batches of this epoch that are done
     parts: int = 1
     waited: int = 0
+    looked: int = 0  # the step at which the held-out rows were last looked at
     best: float = math.inf
     spent: float = 0.0
 
@@ -102,7 +104,8 @@ def train(
                     "scaler": scaler.state_dict(), "at": asdict(at), "epoch": chance, "average": average,
                 })  # fmt: skip
         at.within = 0
-        if held is not None:
+        if held is not None and (at.step - at.looked >= LOOK or at.step >= total):
+            at.looked = at.step
             with _swapped(network, average):
                 value = held_value(network, held, kind, recipe)
             tracked.log(at.step, {f"held_out/{recipe.stop_on}": value})

@@ -36,7 +36,7 @@ class Contrastive(Trained):
     few: ClassVar[int] = 1 << 62  # the head that would be judged on held-out rows comes after the training
 
     def __init__(
-        self, pairs: int = 120, layers: int | None = None, lr: float | None = None, seconds: float | None = None,
+        self, pairs: int = 300, layers: int | None = None, lr: float | None = None, seconds: float | None = None,
         seed: int = 0, training: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(layers, None, lr, seconds, seed, training)

@@ -21,7 +21,7 @@ class Wise(Trained):
     """Fine-tunes from the linear probe's head, then keeps (1 - a) start + a end, the share a chosen on held-out rows.
 
     Use it where new data will differ from the training rows, and as insurance: a = 0 is the linear probe itself. Not
-    with fewer than some ten rows a class, of which a fifth is held out. Reads the cut below the last two stages;
+    where rows are too few to hold out a fifth: under 60 in all it stops half way. Reads the cut below the last two stages;
     `layers` as elsewhere. (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.)
 
     >>> Wise(layers=1).where(("input", "layer.0", "layer.1", "pooled"))
@@ -31,7 +31,7 @@ class Wise(Trained):
     cost = 3
     depth = 2
     usual = Recipe(epochs=4, lr=2e-4, head_lr=5e-4)
-    few: ClassVar[int] = 0
+    few: ClassVar[int] = 60  # with fewer rows a share chosen on a fifth of them would be luck
     held_share: ClassVar[float] = 0.2
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:

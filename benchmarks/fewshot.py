@@ -6,9 +6,9 @@
 
 `run` appends a JSON line a cell to `--out` and skips the cells that are there: stop it, and start it again. A cell is a
 set, so many labels a class, a seed and a technique: balanced accuracy on up to 300 rows that no cell trains on. Every
-technique has its defaults, and `--seconds` at most where given; features are computed once, in the activation store. `show` ranks
-techniques in each (set, labels a class), seeds averaged, over those that all of them have; two whose mean ranks are
-nearer than the critical difference cannot be told apart (Friedman and Nemenyi tests; Demsar, JMLR 2006).
+technique has its defaults, and `--seconds` at most where given; features are computed once, in the activation store.
+`show` ranks techniques in each (set, labels a class), seeds averaged, over those that all of them have; two whose mean
+ranks are nearer than the critical difference cannot be told apart (Friedman and Nemenyi tests; Demsar, JMLR 2006).
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ class Wise(Trained):
     """Fine-tunes from the linear probe's head, then keeps (1 - a) start + a end, the share a chosen on held-out rows.
 
     Use it where new data will differ from the training rows, and as insurance: a = 0 is the linear probe itself. Not
-    where rows are too few to hold out a fifth: under 60 in all it stops half way. Reads the cut below the last two stages;
-    `layers` as elsewhere. (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.)
+    where rows are too few to hold out a fifth: under 60 in all it stops half way. Reads the cut below the last two
+    stages; `layers` as elsewhere. (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.)
 
     >>> Wise(layers=1).where(("input", "layer.0", "layer.1", "pooled"))
     'layer.0'

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart import _discover
-from headstart.backbones._weights import PACKAGED, find
+from headstart.backbones._weights import PACKAGED, find, installed, local
 from headstart.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def candidates(modality: str) -> list[str]:
     (['efficientnet_lite0'], [])
     """
     reads = {"table": "text"}.get(modality, modality)
-    return [name for name, p in PACKAGED.items() if p.modality == reads]
+    return [n for n, p in PACKAGED.items() if p.modality == reads and (installed(p) or local(n))]
 
 
 def classical(modality: str) -> str:
@@ -52,7 +52,7 @@ def _load(name: str) -> Backbone:
         backbone: Backbone = _discover.load("backbones", "scratch")(get(name.removeprefix("scratch:")))
     elif name in CLASSICAL.values():
         backbone = _discover.load("backbones", name)()
-    elif name in PACKAGED:
+    elif name in PACKAGED and installed(PACKAGED[name]):
         backbone = _discover.load("backbones", PACKAGED[name].family).packaged(name)
     elif name.startswith("local-dir:"):
         folder = Path(name.removeprefix("local-dir:"))

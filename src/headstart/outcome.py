@@ -59,7 +59,7 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     technique = contender.build(**winner.params)
     if contender.cost <= 2:
         source = seen.whole if contender.role == "classical" else data
-        known = source.take(np.flatnonzero(np.isin(source.split, ("train", "valid"))))
+        known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
         technique.fit(seen.get(backbone, known, winner.cut), known.target)
     elif winner.fitted is not None:
         technique = winner.fitted

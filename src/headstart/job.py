@@ -29,7 +29,7 @@ from headstart.report.card import model_card
 from headstart.report.page import render
 from headstart.result import Result, write_json
 from headstart.selection.metrics import metric_for
-from headstart.selection.race import Clock, Contender, Field, Trial, best, contenders, race
+from headstart.selection.race import Clock, Contender, Field, Trial, best, contenders, race, rows_a_class, unasked
 from headstart.selection.shortlist import rank
 
 SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
@@ -204,7 +204,8 @@ class _Job:
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
-        names = self.plan.techniques or _discover.names("techniques")
+        assert data.target is not None
+        names = self.plan.techniques or unasked(rows_a_class(data.target))
         wanted = {_discover.load("techniques", n)().where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
         some = backbone.prepare(data.rows[:4])
         known = wanted & set(backbone.cuts)
@@ -214,7 +215,7 @@ class _Job:
     def _contenders(self, seen: Seen) -> list[Contender]:
         data, backbone = seen.data, seen.backbone
         classical = backbones.classical(data.modality)
-        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else _discover.names("techniques")
+        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else unasked(rows_a_class(seen.target))
         reader = backbone or backbones.get(classical, data)
         names = []
         for name in dict.fromkeys(wanted):

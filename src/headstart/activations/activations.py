@@ -33,6 +33,10 @@ class Source(Protocol):
         """A trainable copy of everything above a cut."""
         ...
 
+    def source_head(self) -> nn.Module | None:
+        """The classifier that the network was pre-trained with, on "pooled" vectors; None where there is none."""
+        ...
+
 
 class Values(Protocol):
     """Rows that may lie on disk: a numpy array, or the store's memory-mapped shards."""
@@ -122,3 +126,7 @@ class Activations:
         if self.source is None:
             raise TypeError("these activations came from an array: there is no network above them")
         return self.source.suffix(self.cut, fresh=fresh)
+
+    def source_head(self) -> nn.Module | None:
+        """A copy of the classifier that the network was pre-trained with, where there is one: vectors to logits."""
+        return None if self.source is None else self.source.source_head()

@@ -143,3 +143,7 @@ class Backbone(ABC):
         stages = self.fresh() if fresh else self.stages()
         above = stages[self.cuts.index(cut) :]
         return copy.deepcopy(Chain(above)).requires_grad_(True)
+
+    def source_head(self) -> nn.Module | None:
+        """A copy of the classifier that the weights were trained with, on "pooled" vectors; None where it is lost."""
+        return None

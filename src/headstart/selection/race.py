@@ -116,6 +116,23 @@ class Field:
         return 1 if np.issubdtype(self.y.dtype, np.floating) else int(self.y.max()) + 1
 
 
+def rows_a_class(y: np.ndarray) -> float:
+    """Labelled rows a class, all of them for a number: what says which techniques are worth their time.
+
+    >>> rows_a_class(np.array([0, 0, 1, 1])), rows_a_class(np.array([0.5, 1.5, 2.5]))
+    (2.0, 3.0)
+    """
+    if y.ndim == 2 or not np.issubdtype(y.dtype, np.integer):
+        return float(len(y))
+    return len(y) / max(1, len(np.unique(y)))
+
+
+def unasked(rows: float) -> list[str]:
+    """Techniques that race without being named, at so many rows a class; the measured table is in docs/log.md."""
+    spans = {n: _discover.load("techniques", n).unasked for n in _discover.names("techniques")}
+    return [n for n, span in spans.items() if span is not None and span[0] <= rows < span[1]]
+
+
 def contenders(
     names: Sequence[str], backbone: str, classical: str, *, kind: str, floor: Sequence[str]
 ) -> list[Contender]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
     cut: ClassVar[str] = "pooled"
     accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
     learns: ClassVar[frozenset[str]] = frozenset({"label"})
+    unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # rows a class for which it races without being named
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
 
     def where(self, cuts: Sequence[str]) -> str:
@@ -75,6 +77,10 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
 
     def left_out(self) -> np.ndarray | None:
         """What `predict_proba` would have said of each training row, had it been left out; None where unknown."""
+        return None
+
+    def forgetting(self, X: Activations) -> dict[str, float] | None:
+        """How far the network moved from the pre-trained one on these rows; None where nothing below a head moved."""
         return None
 
     def _check(self, y: np.ndarray) -> str:

@@ -23,6 +23,7 @@ from headstart.techniques._loop import Held, outputs, tensors, train
 from headstart.techniques._objective import balanced_weights
 
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
+AFTER = 0.7  # rows that will be predicted, valid and test, over those that were trained on
 FEW = 200  # fewer training rows than this are all trained on: no early stopping
 
 
@@ -82,7 +83,7 @@ class Trained(Technique, Learner):
     ) -> Self:
         """Train on all rows, or on most of them with early stopping on the others where there are enough.
 
-        `seconds` are for everything until as many rows again have been predicted, so that whoever set them keeps them.
+        `seconds` are for everything until valid and test rows have been predicted, so that whoever set them keeps them.
         """
         start, kind = time.monotonic(), self._check(y)
         recipe = self.recipe()
@@ -100,7 +101,7 @@ class Trained(Technique, Learner):
         pace = standardise(network, X[keep])
         self.begin(network, X[keep], aim[keep])
         if recipe.seconds is not None:
-            left = recipe.seconds - (time.monotonic() - start) - pace * len(y)
+            left = recipe.seconds - (time.monotonic() - start) - AFTER * pace * len(y)
             if left < recipe.seconds / 10:
                 raise NotApplicable(f"{recipe.seconds:.0f} s are over before anything is trained", do="raise --budget")
             recipe = replace(recipe, seconds=left)

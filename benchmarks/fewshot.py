@@ -39,9 +39,10 @@ Rows = list[dict[str, Any]]
 
 
 def draw(y: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Training rows, so many a class, and test rows: the test rows depend on the seed alone."""
-    order = np.random.default_rng(seed).permutation(len(y))
-    test, rest = order[: min(TEST, len(y) // 3)], order[min(TEST, len(y) // 3) :]
+    """Training rows, so many a class, and the test rows, which are the same for all seeds."""
+    order = np.random.default_rng(0).permutation(len(y))
+    held = min(TEST, len(y) // 3)
+    test, rest = order[:held], np.random.default_rng(seed).permutation(order[held:])
     return np.concatenate([rest[y[rest] == c][:per_class] for c in np.unique(y)]), test
 
 

@@ -65,6 +65,7 @@ class Activations:
     kind: Kind
     source: Source | None = None
     rows: np.ndarray | None = None  # positions in `values`; None = all of them, in order
+    views: tuple[Activations, ...] = ()  # the same rows seen differently, for training: augmentations that were stored
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,7 +75,7 @@ class Activations:
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index
         rows = index if self.rows is None else self.rows[index]
-        return replace(self, ids=self.ids[index], rows=rows)
+        return replace(self, ids=self.ids[index], rows=rows, views=tuple(v[index] for v in self.views))
 
     def batch(self, index: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Read rows: (values, mask); ragged kinds are padded with zeros and carry a boolean (n, t) mask."""

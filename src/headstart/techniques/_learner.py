@@ -34,7 +34,8 @@ class Recipe:
     schedule: str = "cosine"  # "cosine" | "slanted" | "constant"
     loss: str = "plain"  # "plain" | "focal" | "class_balanced"
     mix: str | None = None  # "mixup" | "cutmix": maps and pixels
-    augment: str | None = None  # "crop" | "rand": pixels
+    augment: str | None = None  # "crop" | "rand": pixels, drawn anew in every step
+    views: int = 0  # so many other views of each picture are computed once and stored: for any cut
     ema: float = 0.0  # decay of the moving average of the weights that is kept instead of the last ones
     stop_on: str = "loss"  # "loss" | "balanced_accuracy" | "macro_f1" of the held-out rows
     patience: int = 3  # epochs without gain on the held-out rows; needs held-out rows

@@ -161,13 +161,14 @@ def _accumulate(
 ) -> tuple[Tensor, int]:  # fmt: skip
     """Gradients of a batch, in so many parts that each fits into memory; returns the loss and that number."""
     X, y, weight, kind = rows
+    seen = (X, *X.views)[int(torch.randint(1 + len(X.views), ()))] if X.views else X
     share = float(weight[batch].sum())
     while True:
         try:
             total = torch.zeros((), device=device())
             for part in np.array_split(batch, min(parts, len(batch))):
                 w = torch.as_tensor(weight[part], dtype=torch.float32, device=device()) / share
-                loss = learner.loss(network, _told(network, tensors(X, part), (y[part], w, kind), recipe, X))
+                loss = learner.loss(network, _told(network, tensors(seen, part), (y[part], w, kind), recipe, X))
                 scaler.scale(loss).backward()
                 total += loss.detach()
             return total, parts

@@ -66,6 +66,11 @@ class Trained(Technique, Learner):
         own = {k: getattr(self, k) for k in ("epochs", "lr") if getattr(self, k) is not None}
         return changed(self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})})
 
+    @property
+    def views(self) -> int:
+        """As many as the recipe asks for."""
+        return self.recipe().views
+
     def wrap(self, network: Network) -> None:
         """Add modules that answer as well, in place; called before training and before restoring."""
 

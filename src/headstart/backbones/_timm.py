@@ -70,12 +70,25 @@ class Pixels(nn.Module):
         return out
 
 
+class BeforeClassifier(nn.Module):
+    """What a timm head does before its classifier."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(x, pre_logits=True)
+        return out
+
+
 class Timm(Backbone):
     """A timm network; subclasses list its stages and say which architectures they know."""
 
     modalities = frozenset({"image"})
     input_kind = "pixels"
-    architectures: ClassVar[tuple[str, ...]]  # beginnings of timm names
+    timm_files: ClassVar[tuple[str, ...]] = ()  # files of timm/models that build the family's networks
+    timm_names: ClassVar[tuple[str, ...]] = ("",)  # and how the names of those begin that belong to it
 
     def __init__(
         self, model: Any, name: str, *, licence: str | None = None, preparation: Preparation | None = None
@@ -98,6 +111,23 @@ class Timm(Backbone):
         import timm
 
         return timm.create_model(architecture, pretrained=False, num_classes=0, **config)
+
+    @classmethod
+    def knows(cls, architecture: str) -> bool:
+        """Whether the family builds a timm architecture (a name without the tag behind the point)."""
+        from timm.models import is_model_in_modules
+
+        return architecture.startswith(cls.timm_names) and is_model_in_modules(architecture, cls.timm_files)
+
+    @classmethod
+    def reads(cls, folder: Path, config: dict[str, Any]) -> bool:
+        """Whether timm's configuration names an architecture of the family."""
+        return "architecture" in config and cls.knows(config["architecture"].partition(".")[0])
+
+    @classmethod
+    def renamed(cls, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """torchvision's tensors under other names, where neither name nor order tells which is which."""
+        return state
 
     @classmethod
     def named(cls, name: str) -> Self:

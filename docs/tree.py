@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,10 @@ def _ordered(folder: Path) -> list[Path]:
 def _words(path: Path) -> str:
     source = (path / "__init__.py" if path.is_dir() else path).read_text(encoding="utf-8")
     first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
-    return first if len(first) <= 92 else first[:91].rsplit(" ", 1)[0] + " …"
+    if len(first) <= 92:
+        return first
+    ends = [[m.start() for m in re.finditer(marks, first[:92]) if m.start() >= 20] for marks in (r"[;:]", ",")]
+    return first[: max(ends[0] or ends[1] or [92])] + "."
 
 
 def main() -> None:

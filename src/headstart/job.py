@@ -35,11 +35,12 @@ from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Field, Trial, best, race
 from headstart.selection.shortlist import rank
 
-SAMPLE = 600  # training rows that the shortlist looks at
+SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
+CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's rows
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
-LEAST_ROWS = 200  # never fewer, whatever the budget
+LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
 TAIL, TAIL_SECONDS = 0.12, 9.0  # of the budget, at least, are kept for the test, the report and the model folder
-FEATURE_SHARE = 0.45  # at most this share of the budget reads the pooled features of all rows
+FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
 CLASSICAL = {
     "text": ("tfidf",),
@@ -85,9 +86,10 @@ class _Job:
             data = self._read()
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, rate = self._choose(data)
-        with self._stage("read features", len(data) / rate if rate else None):
-            seen = self._features(self._afford(data, rate), backbone)
-        with self._stage("race", self.clock.left(keep=self.tail)):
+            rows, backbone = self._afford(data, backbone, rate)
+        with self._stage("read features", len(rows) / rate if rate and backbone else None):
+            seen = self._features(data, rows, backbone)
+        with self._stage("race", max(self.clock.left(keep=self.tail), 1.0)):
             trials, ground = self._race(seen)
         with self._stage("test"):
             winner = best(trials, ground)
@@ -137,12 +139,21 @@ class _Job:
         if not names:
             self.listener.say(f"no pre-trained model reads {data.modality} rows: only the classical ones will run")
             return None, [], 0.0
-        train = data.take(data.sample("train", SAMPLE))
-        seen, spent = {}, {}
-        for name in names:
-            start = time.monotonic()
-            seen[name] = self._get(backbones.get(name), train, "pooled")
-            spent[name] = time.monotonic() - start
+        seen, spent = {}, dict.fromkeys(names, 0.0)
+
+        def look(rows: int) -> Dataset:
+            train = data.take(data.sample("train", rows))
+            for name in names:
+                start = time.monotonic()
+                seen[name] = self._get(backbones.get(name), train, "pooled")
+                spent[name] += time.monotonic() - start
+            return train
+
+        train = look(PILOT)  # their time says how many more can be read
+        seconds_a_row = sum(1 / rate for rate in self.store.speed.values())
+        affordable = int(CHOOSE_SHARE * self.plan.budget / seconds_a_row) if seconds_a_row else SAMPLE
+        if min(affordable, SAMPLE) > PILOT:
+            train = look(min(affordable, SAMPLE))
         assert train.target is not None
         ranked = rank(seen, train.target, seed=self.plan.seed)
         for position, row in enumerate(ranked):
@@ -151,21 +162,30 @@ class _Job:
         self.listener.say(f"pre-trained model: {chosen} ({ranked[0].get('why') or 'the only one that fits'})")
         return backbones.get(chosen), ranked, self.store.speed.get(chosen, 0.0)
 
-    def _afford(self, data: Dataset, rate: float) -> Dataset:
-        """Fewer rows where reading all of them would eat the budget; by hash, so always the same ones."""
-        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), 1.0)
-        most = self.journal.once("rows", lambda: max(int(rate * time_for_it), LEAST_ROWS) if rate else len(data))
+    def _afford(self, data: Dataset, backbone: Backbone | None, rate: float) -> tuple[Dataset, Backbone | None]:
+        """Fewer rows where reading all of them would eat the budget, by hash, so always the same ones; if that leaves
+        next to none, all rows and no pre-trained model.
+        """
+        late = FEATURE_SHARE * self.clock.left(keep=self.tail)  # where loading alone took its share
+        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), late)
+        most = self.journal.once("rows", lambda: max(int(rate * time_for_it), 0) if rate else len(data))
         if most >= len(data):
-            return data
+            return data, backbone
+        if most < LEAST_ROWS:
+            self.listener.say(
+                f"the budget does not allow reading features of {min(LEAST_ROWS, len(data)):,} rows"
+                f" ({rate:.0f} a second): no pre-trained model takes part; raise --budget to let one"
+            )
+            return data, None
         keep = [data.sample(s, max(30, most * len(data.rows_of(s)) // len(data))) for s in SPLITS]
         self.listener.say(
             f"the budget allows reading features of about {most:,} of {len(data):,} rows in its share of the time:"
             " a fixed sample is used; raise --budget to use all"
         )
-        return data.take(np.sort(np.concatenate(keep)))
+        return data.take(np.sort(np.concatenate(keep))), backbone
 
-    def _features(self, data: Dataset, backbone: Backbone | None) -> Seen:
-        """Pooled activations of all rows; near duplicates are brought to one side of the split.
+    def _features(self, whole: Dataset, data: Dataset, backbone: Backbone | None) -> Seen:
+        """Pooled activations of the rows in question; near duplicates are brought to one side of the split.
 
         The lower cuts that some techniques will read come out of the same pass where they are not too large.
         """
@@ -182,7 +202,8 @@ class _Job:
         metric = metric_for(data.target[data.rows_of("train")], data.target_kind)
         if number := moved.get("moved"):
             self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
-        return Seen(data, backbone, pooled, metric, moved, self._get)
+        cheap = whole if data.modality in ("table", "vector") else data  # their columns cost nothing to read
+        return Seen(data, backbone, pooled, metric, moved, self._get, cheap)
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
@@ -239,7 +260,7 @@ class _Job:
         )  # fmt: skip
         trials = race(
             entries, ground, self.clock, keep=self.tail, done=done, on_end=on_end,
-            on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s),
+            on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s) if s else None,
         )  # fmt: skip
         return trials, ground
 

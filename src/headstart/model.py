@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -90,11 +90,15 @@ class Model:
         out[:] = [tuple(names[row >= 0.5]) for row in scores]
         return out
 
-    def stream(self, rows: Any) -> Iterator[tuple[Dataset, np.ndarray]]:
-        """Scores in blocks of rows, in the order of the input, with flat memory."""
+    def read(self, rows: Any) -> Dataset:
+        """Rows to predict as this model reads them: a path, or anything that `predict` takes."""
         from headstart.data.read import read_rows
 
-        data = read_rows(rows, modality=self.card.modality, inputs=self.card.inputs)
+        return read_rows(rows, modality=self.card.modality, inputs=self.card.inputs)
+
+    def stream(self, rows: Any) -> Iterator[tuple[Dataset, np.ndarray]]:
+        """Scores in blocks of rows, in the order of the input, with flat memory."""
+        data = rows if isinstance(rows, Dataset) else self.read(rows)
         for start in range(0, len(data), BATCH):
             block = data.take(np.arange(start, min(start + BATCH, len(data))))
             yield block, self.scores(block)
@@ -171,8 +175,3 @@ def load_state(stem: Path) -> State:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def classes_of(card: Card) -> Sequence[str]:
-    """Names of the columns of `predict_proba`."""
-    return card.classes

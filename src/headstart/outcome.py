@@ -40,6 +40,7 @@ class Seen:
     metric: Metric
     moved: dict[str, Any]
     get: Callable[[Backbone, Dataset, str], Activations]  # any other activations, through the store
+    whole: Dataset  # what a classical winner learns from in the end: all rows of a table, though a sample raced
 
     @property
     def target(self) -> np.ndarray:
@@ -58,7 +59,8 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     backbone = backbones.get(contender.backbone, data)
     technique = contender.build(**winner.params)
     if contender.cost <= 2:
-        known = data.take(ground.known)
+        source = seen.whole if contender.role == "classical" else data
+        known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
         technique.fit(seen.get(backbone, known, winner.cut), known.target)
     elif winner.fitted is not None:
         technique = winner.fitted

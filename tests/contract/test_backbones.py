@@ -12,18 +12,30 @@ import torch
 
 from headstart import _discover, backbones
 from headstart.backbones._base import Backbone
-from headstart.backbones._timm import Pixels
+from headstart.backbones._timm import Pixels, Preparation
 from headstart.errors import WeightsError
 
 TIMM = {
     "resnet": "resnet10t",
-    "vgg": "vgg11",
+    "regnet": "regnetx_002",
+    "vgg": "vgg11_trunk",
     "inception": "inception_v3",
+    "densenet": "densenet121",
     "convnext": "convnext_atto",
     "vit": "vit_tiny_patch16_224",
     "efficientnet": "tf_efficientnet_lite0",
+    "mobilenet": "mobilenetv3_small_050",
+    "squeezenet": "squeezenet1_1",
 }
-HUGGING_FACE = ("bert", "roberta", "distilbert", "electra")
+KIN = (  # other networks of the same families, whose parts have other names
+    "resnext50_32x4d", "wide_resnet50_2", "regnety_002", "inception_v4",
+    "inception_resnet_v2", "legacy_xception", "xception41", "mobilenetv2_035", "efficientnet_b0", "convnextv2_atto",
+    "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224", "vit_small_patch14_dinov2",
+    "vit_small_patch14_reg4_dinov2", "vit_base_patch16_siglip_224", "vit_base_patch16_siglip_gap_224",
+)  # fmt: skip
+ENCODERS = ("bert", "roberta", "distilbert", "electra", "deberta", "deberta-v2", "modernbert", "mpnet")
+DECODERS = ("gpt2", "llama", "qwen2", "qwen3", "mistral", "gemma3_text")
+HUGGING_FACE = (*ENCODERS, *DECODERS)
 TEXTS = ["hello world", "a much longer text about kettles, lamps and other things that one may buy", "no", "yes it is"]
 
 
@@ -49,20 +61,27 @@ def tiny_encoder(kind: str, folder: Path) -> Backbone:
         model_max_length=32,
     )
     size: dict[str, Any] = {"vocab_size": len(vocabulary), "max_position_embeddings": 40, "pad_token_id": 0}
-    if kind == "distilbert":
-        config = transformers.DistilBertConfig(**size, dim=16, n_layers=2, n_heads=2, hidden_dim=32)
-    else:
-        extra = {"embedding_size": 8} if kind == "electra" else {}
-        made = {
-            "bert": transformers.BertConfig,
-            "roberta": transformers.RobertaConfig,
-            "electra": transformers.ElectraConfig,
-        }
-        config = made[kind](
-            **size, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, **extra
-        )
+    size |= {"bos_token_id": 1, "eos_token_id": 2}
+    usual = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    relative = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "max_relative_positions": 8}
+    own: dict[str, dict[str, Any]] = {
+        "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+        "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 40},
+        "electra": usual | {"embedding_size": 8},
+        "deberta": usual | relative,
+        "deberta-v2": usual | relative | {"position_buckets": 4, "norm_rel_ebd": "layer_norm", "conv_kernel_size": 3},
+        "modernbert": usual | {"num_hidden_layers": 4, "local_attention": 4, "global_attn_every_n_layers": 3},
+        **dict.fromkeys(("llama", "qwen2", "qwen3", "mistral"), usual | {"num_key_value_heads": 1, "head_dim": 8}),
+        "gemma3_text": usual
+        | {"num_key_value_heads": 1, "head_dim": 8, "layer_types": ["sliding_attention", "full_attention"]},
+    }
+    config = transformers.AutoConfig.for_model(kind, **size, **own.get(kind, usual))
     torch.manual_seed(0)
-    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    model = transformers.AutoModel.from_config(config)
+    with torch.no_grad():  # as drawn, norms and biases do nothing and an error in them would not be seen
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return backbones.get(f"local-dir:{folder}")
 
@@ -93,7 +112,8 @@ def make(name: str, folder: Path) -> tuple[Backbone, list[Any], Callable[[Backbo
         assert batch.mask is not None
         tokens = b.model(input_ids=batch.values, attention_mask=batch.mask.long()).last_hidden_state
         weight = batch.mask[..., None].float()
-        return (tokens * weight).sum(1) / weight.sum(1)
+        mean = (tokens * weight).sum(1) / weight.sum(1)
+        return torch.nn.functional.normalize(mean) if name == "minilm" else mean
 
     return backbone, list(TEXTS), encode
 
@@ -103,7 +123,45 @@ FAMILIES = [*TIMM, *HUGGING_FACE, "minilm"]
 
 def test_every_family_is_here() -> None:
     known = set(_discover.names("backbones"))
-    assert known == {*TIMM, "bert", "ngrams", "colour_hog", "columns", "scratch"}
+    assert known == {*TIMM, "bert", "gpt", "word_vectors", "ngrams", "colour_hog", "columns", "scratch"}
+
+
+@pytest.mark.parametrize("architecture", KIN)
+@torch.no_grad()
+def test_other_networks_of_the_families_are_split_rightly_too(architecture: str) -> None:
+    known = [f for n in TIMM if (f := _discover.load("backbones", n)).knows(architecture)]
+    assert len(known) == 1
+    small: dict[str, Any] = {"depth": 2} if "patch" in architecture else {}
+    if "dinov2" in architecture:
+        small |= {"img_size": 56}
+    torch.manual_seed(0)
+    tiny = Preparation(56, 56, "bicubic") if "img_size" in small else None
+    backbone = known[0](known[0].build(architecture, **small), architecture, preparation=tiny)
+    batch = backbone.prepare(pictures(backbone.preparation.size, rows=1))
+    x = Pixels(backbone.config["mean"], backbone.config["std"])(batch.values)
+    expected = backbone.model(x)
+    assert expected.ndim == 2
+    seen = backbone.prefix(batch, backbone.cuts)
+    for cut in backbone.cuts[1:-1:2]:
+        torch.testing.assert_close(backbone.suffix(cut)(seen[cut]), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(seen["pooled"], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_no_two_families_claim_a_network_and_the_usual_ones_are_claimed() -> None:
+    import timm
+
+    families = [_discover.load("backbones", n) for n in TIMM]
+    claims = {name: sum(f.knows(name) for f in families) for name in timm.list_models()}
+    assert max(claims.values()) == 1
+    for name in (
+        *TIMM.values(),
+        *KIN,
+        "vit_large_patch14_clip_224",
+        "regnety_320",
+        "mobilenetv4_conv_small",
+        "xception71",
+    ):
+        assert sum(f.knows(name) for f in families) == 1
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -159,7 +217,7 @@ def test_minilm_pools_as_sentence_transformers_does() -> None:
 
     backbone = backbones.get("minilm")
     theirs = SentenceTransformer(str(PACKAGED["minilm"].path.parent), device="cpu")
-    pooled = torch.nn.functional.normalize(backbone.prefix(backbone.prepare(TEXTS), ["pooled"])["pooled"])
+    pooled = backbone.prefix(backbone.prepare(TEXTS), ["pooled"])["pooled"]
     torch.testing.assert_close(pooled, torch.from_numpy(theirs.encode(TEXTS)), atol=1e-5, rtol=1e-4)
 
 
@@ -214,3 +272,39 @@ def test_classical_features() -> None:
     black, white = np.zeros((30, 40, 3), np.uint8), np.full((30, 40, 3), 255, np.uint8)
     assert not np.allclose(*hog.features([black, white]))
     np.testing.assert_allclose(hog.features([black, white])[1], hog.features([white])[0])
+
+
+def test_the_chain_of_a_sentence_model_survives_saving(tmp_path: Path) -> None:
+    """Pooling by the first token, a dense layer, length one: as the folder of a sentence model says."""
+    import json
+
+    from safetensors.torch import save_file
+
+    tiny_encoder("bert", tmp_path / "source")
+    steps = ("Transformer", "Pooling", "Dense", "Normalize")
+    listed = [
+        {"idx": i, "name": str(i), "path": f"{i}_{k}" if i else "", "type": f"x.{k}"} for i, k in enumerate(steps)
+    ]
+    for step in listed[1:]:
+        (tmp_path / "source" / step["path"]).mkdir()
+    (tmp_path / "source" / "modules.json").write_text(json.dumps(listed))
+    (tmp_path / "source" / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    size = {
+        "in_features": 16,
+        "out_features": 4,
+        "bias": True,
+        "activation_function": "torch.nn.modules.activation.Tanh",
+    }
+    (tmp_path / "source" / "2_Dense" / "config.json").write_text(json.dumps(size))
+    weight, bias = torch.randn(4, 16), torch.randn(4)
+    save_file({"linear.weight": weight, "linear.bias": bias}, tmp_path / "source" / "2_Dense" / "model.safetensors")
+    (tmp_path / "source" / "headstart.json").unlink(missing_ok=True)
+    backbone = _discover.load("backbones", "bert").read(tmp_path / "source", {})
+    batch = backbone.prepare(TEXTS)
+    seen = backbone.prefix(batch, backbone.cuts)
+    expected = torch.nn.functional.normalize(torch.tanh(seen["layer.1"][:, 0] @ weight.T + bias))
+    torch.testing.assert_close(seen["pooled"], expected)
+    backbone.save(tmp_path / "copy")
+    again = backbones.get(f"local-dir:{tmp_path / 'copy'}")
+    assert again.fingerprint == backbone.fingerprint
+    torch.testing.assert_close(again.prefix(batch, ["pooled"])["pooled"], expected)

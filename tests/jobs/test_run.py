@@ -142,7 +142,7 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
     job.wait()
     assert not (out / "result.json").exists()
     done = subprocess.run(
-        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out)],
+        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "60s"],
         capture_output=True,
         text=True,
         check=False,

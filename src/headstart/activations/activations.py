@@ -105,19 +105,34 @@ class Activations:
             raise TypeError(f"rows of kind {self.kind!r} differ in length; use batch() or pool()")
         return np.asarray(values, dtype=dtype)
 
-    def pool(self) -> Activations:
-        """One vector a row: the masked mean of tokens, the spatial mean of maps; vectors stay as they are."""
+    def pool(self, how: str = "mean") -> Activations:
+        """One vector a row out of tokens or places: "mean", "max", "gem", "cls" (first) or "last"; vectors stay.
+
+        >>> tokens = np.array([[[1.0], [3.0]], [[2.0], [4.0]]], dtype="float32")
+        >>> np.asarray(Activations(tokens, np.arange(2), "layer.1", "tokens").pool("max")).ravel().tolist()
+        [3.0, 4.0]
+        """
         if self.kind in ("vector", "frame"):
             return self
-        parts = [self._pooled(np.arange(i, min(i + 256, len(self)))) for i in range(0, len(self), 256)]
-        return Activations(np.concatenate(parts), self.ids, f"{self.cut}+mean", "vector", self.source)
+        parts = [self._pooled(np.arange(i, min(i + 256, len(self))), how) for i in range(0, len(self), 256)]
+        return Activations(np.concatenate(parts), self.ids, f"{self.cut}+{how}", "vector", self.source)
 
-    def _pooled(self, index: np.ndarray) -> np.ndarray:
+    def _pooled(self, index: np.ndarray, how: str) -> np.ndarray:
         values, mask = self.batch(index)
         values = np.asarray(values, dtype=np.float32)
-        if mask is not None:
-            return (values * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
-        return np.asarray(values.mean(axis=(2, 3)))
+        if self.kind == "map":
+            values = values.reshape(*values.shape[:2], -1).swapaxes(1, 2)
+        seen = np.ones(values.shape[:2], dtype=bool) if mask is None else mask
+        weight = seen[..., None] / seen.sum(1)[:, None, None]
+        if how == "cls":
+            return values[:, 0]
+        if how == "last":
+            return values[np.arange(len(values)), seen.sum(1) - 1]
+        if how == "max":
+            return np.where(seen[..., None], values, -np.inf).max(1)
+        if how == "gem":
+            return np.cbrt((values**3 * weight).sum(1), dtype=np.float32)
+        return np.asarray((values * weight).sum(1), dtype=np.float32)
 
     def suffix(self, *, fresh: bool = False) -> nn.Module:
         """The rest of the network above this cut, trainable: pre-trained, or (`fresh`) untrained.

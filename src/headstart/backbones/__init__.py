@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart import _discover
-from headstart.backbones._weights import PACKAGED, find
+from headstart.backbones._weights import PACKAGED, find, installed, local
 from headstart.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def candidates(modality: str) -> list[str]:
     (['efficientnet_lite0'], [])
     """
     reads = {"table": "text"}.get(modality, modality)
-    return [name for name, p in PACKAGED.items() if p.modality == reads]
+    return [n for n, p in PACKAGED.items() if p.modality == reads and (installed(p) or local(n))]
 
 
 def classical(modality: str) -> str:
@@ -37,8 +37,10 @@ def get(name: str, data: Dataset | None = None) -> Backbone:
     """A backbone by name, loaded once a process.
 
     Names: a packaged one ("minilm"), a timm name ("resnet50.a1_in1k"), a hub id ("hf-hub:..." or "org/model"),
-    "local-dir:FOLDER", "scratch:NAME" for the same network untrained, or a classical one ("columns" needs `data`, whose
-    training rows decide its schema). Raises WeightsError where no weights are on this machine, saying how to get them.
+    "local-dir:FOLDER", a file of weights ("resnet50-11ad3fa6.pth", "resnet50@mine.safetensors", "model.gguf",
+    "glove.txt"), "scratch:NAME" for the same network untrained, or a classical one ("columns" needs `data`, whose
+    training rows decide its schema). Behind a # stands where it ends and how it pools: "minilm#layer.4+max",
+    "minilm#last.3", "smollm2#last". Raises WeightsError where no weights are on this machine, saying how to get them.
     """
     if name == "columns" and data is not None:
         train = data if data.split is None else data.where(split="train")
@@ -48,20 +50,41 @@ def get(name: str, data: Dataset | None = None) -> Backbone:
 
 @cache
 def _load(name: str) -> Backbone:
+    whole, _, where = name.rpartition("#")
     if name.startswith("scratch:"):
         backbone: Backbone = _discover.load("backbones", "scratch")(get(name.removeprefix("scratch:")))
+    elif whole and not Path(name).exists():
+        backbone = _ended(get(whole), where)
     elif name in CLASSICAL.values():
         backbone = _discover.load("backbones", name)()
-    elif name in PACKAGED:
+    elif name in PACKAGED and installed(PACKAGED[name]):
         backbone = _discover.load("backbones", PACKAGED[name].family).packaged(name)
-    elif name.startswith("local-dir:"):
-        folder = Path(name.removeprefix("local-dir:"))
-        card = _card(folder)
-        backbone = _family(folder, card).read(folder, card)
+    elif Path(name.rpartition("@")[2]).is_file():
+        backbone = _from_file(name)
     else:
-        folder = find(name.removeprefix("hf-hub:"))
-        backbone = _family(folder, {}).read(folder, {"name": name})
+        folder = Path(name.removeprefix("local-dir:")) if name.startswith("local-dir:") else find(name)
+        card = _card(folder) if name.startswith("local-dir:") else _card(folder) | {"name": name}
+        backbone = _family(folder, card).read(folder, card)
+        backbone = _ended(backbone, card["layer"]) if "layer" in card else backbone
     return backbone
+
+
+def _ended(backbone: Backbone, where: str) -> Backbone:
+    from headstart.backbones._layer import Layer
+
+    return Layer(backbone, where)
+
+
+def _from_file(name: str) -> Backbone:
+    """A single file: of a family that knows its ending, or of a timm or torchvision network."""
+    from headstart.backbones import _file
+
+    architecture, _, path = name.rpartition("@")
+    for family in (_discover.load("backbones", n) for n in _discover.names("backbones")):
+        if path.endswith(family.endings or "?"):
+            made: Backbone = family.from_file(Path(path), name)
+            return made
+    return _file.from_file(Path(path), architecture or None)
 
 
 def _card(folder: Path) -> dict[str, Any]:
@@ -72,20 +95,17 @@ def _card(folder: Path) -> dict[str, Any]:
 
 
 def _family(folder: Path, card: dict[str, Any]) -> Any:
-    """The family that reads a folder: as its card says, by timm's architecture, or a Hugging Face encoder."""
+    """The family that reads a folder: as its card says, or the one that knows its configuration."""
     if "family" in card:
         return _discover.load("backbones", card["family"])
     path = folder / "config.json"
-    if not path.exists():
-        raise WeightsError(f"no config.json in {folder}", expected="a timm or Hugging Face folder", do="copy it whole")
-    config = json.loads(path.read_text(encoding="utf-8"))
-    if "architecture" not in config:
-        return _discover.load("backbones", "bert")
+    config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for name in _discover.names("backbones"):
         family = _discover.load("backbones", name)
-        if config["architecture"].startswith(getattr(family, "architectures", ("-",))):
+        if family.reads(folder, config):
             return family
+    what = config.get("architecture") or config.get("model_type")
     raise WeightsError(
-        f"no family knows {config['architecture']!r}",
-        expected="a VGG, ResNet, Inception, EfficientNet, ConvNeXt or ViT",
-    )
+        f"no family knows {what!r}" if what else f"no config.json in {folder} that says what it is",
+        expected="a timm or Hugging Face folder of a family that headstart list backbones shows", do="copy it whole",
+    )  # fmt: skip

@@ -69,13 +69,23 @@ class Backbone(ABC):
     modalities: ClassVar[frozenset[str]]  # of {"image", "text", "table", "vector"}
     input_kind: ClassVar[Kind]
     pretrained: bool = True
+    endings: ClassVar[tuple[str, ...]] = ()  # of single files that hold such a network
 
     name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
     licence: str = "unknown"
 
+    @classmethod
+    def reads(cls, folder: Path, config: dict[str, Any]) -> bool:
+        """Whether a folder with this config.json (empty where there is none) holds such a network."""
+        return False
+
     @abstractmethod
     def prepare(self, rows: Sequence[Any]) -> Batch:
         """Raw rows to tensors: deterministic, and part of the weights (size, mean and deviation, tokenizer)."""
+
+    def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
+        """As `prepare`, but large JPEGs may be decoded at a fraction of their size."""
+        return self.prepare(rows)
 
     def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
         """Token ids of each row without padding, for families whose input kind is "ids"."""

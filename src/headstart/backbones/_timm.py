@@ -21,6 +21,7 @@ from headstart.backbones._weights import find
 from headstart.data.images import decode
 from headstart.errors import WeightsError
 
+MARGIN = 2  # a scaled decode is still so many times larger than what is made of it, for the sake of its edges
 Part = tuple[str, Sequence[Any], Kind]  # name, modules in order, kind of what comes out
 
 
@@ -33,13 +34,13 @@ class Preparation:
     interpolation: str
     squash: bool = False
 
-    def __call__(self, rows: Sequence[Any]) -> np.ndarray:
+    def __call__(self, rows: Sequence[Any], *, scaled: bool = False) -> np.ndarray:
         """(n, 3, size, size) uint8."""
-        return np.stack([self.one(row) for row in rows])
+        return np.stack([self.one(row, scaled=scaled) for row in rows])
 
-    def one(self, row: Any) -> np.ndarray:
+    def one(self, row: Any, *, scaled: bool = False) -> np.ndarray:
         """(3, size, size) uint8."""
-        image = decode(row, at_least=self.resize)
+        image = decode(row, at_least=MARGIN * self.resize if scaled else None)
         how = Image.Resampling[self.interpolation.upper()]
         if self.squash:
             image = image.resize((self.size, self.size), how)
@@ -69,12 +70,25 @@ class Pixels(nn.Module):
         return out
 
 
+class BeforeClassifier(nn.Module):
+    """What a timm head does before its classifier."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(x, pre_logits=True)
+        return out
+
+
 class Timm(Backbone):
     """A timm network; subclasses list its stages and say which architectures they know."""
 
     modalities = frozenset({"image"})
     input_kind = "pixels"
-    architectures: ClassVar[tuple[str, ...]]  # beginnings of timm names
+    timm_files: ClassVar[tuple[str, ...]] = ()  # files of timm/models that build the family's networks
+    timm_names: ClassVar[tuple[str, ...]] = ("",)  # and how the names of those begin that belong to it
 
     def __init__(
         self, model: Any, name: str, *, licence: str | None = None, preparation: Preparation | None = None
@@ -97,6 +111,23 @@ class Timm(Backbone):
         import timm
 
         return timm.create_model(architecture, pretrained=False, num_classes=0, **config)
+
+    @classmethod
+    def knows(cls, architecture: str) -> bool:
+        """Whether the family builds a timm architecture (a name without the tag behind the point)."""
+        from timm.models import is_model_in_modules
+
+        return architecture.startswith(cls.timm_names) and is_model_in_modules(architecture, cls.timm_files)
+
+    @classmethod
+    def reads(cls, folder: Path, config: dict[str, Any]) -> bool:
+        """Whether timm's configuration names an architecture of the family."""
+        return "architecture" in config and cls.knows(config["architecture"].partition(".")[0])
+
+    @classmethod
+    def renamed(cls, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """torchvision's tensors under other names, where neither name nor order tells which is which."""
+        return state
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -135,6 +166,10 @@ class Timm(Backbone):
     def prepare(self, rows: Sequence[Any]) -> Batch:
         """(n, 3, s, s) uint8 pixels."""
         return Batch(torch.from_numpy(self.preparation(rows)))
+
+    def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
+        """The same from JPEGs decoded at 1/2, 1/4 or 1/8 where they are large."""
+        return Batch(torch.from_numpy(self.preparation(rows, scaled=True)))
 
     @abstractmethod
     def parts(self, model: Any) -> list[Part]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
-import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,8 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from headstart.errors import WeightsError
+
+SEAL = "sha256.json"  # in the folder of a pulled model
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def local(name: str) -> Path | None:
 
 
 def find(name: str) -> Path:
-    """As `local`, but a WeightsError that says what to do where nothing is found."""
+    """As `local`, but checked; a WeightsError that says what to do where nothing is found or a file was altered."""
     folder = local(name)
     if folder is None:
         raise WeightsError(
@@ -114,41 +116,19 @@ def find(name: str) -> Path:
             expected=f"a packaged name ({', '.join(PACKAGED)}), local-dir:FOLDER, or a pulled model",
             do=f"headstart models pull {name}",
         )
+    return check(folder)
+
+
+def seal(folder: Path) -> None:
+    """Write down the SHA-256 of every file of a folder, so that `check` can tell later whether one was altered."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SEAL)
+    sums = {p.relative_to(folder).as_posix(): sha256(p) for p in files}
+    (folder / SEAL).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+
+
+def check(folder: Path) -> Path:
+    """The folder, once its files are those that were sealed; a folder without a seal is taken as it is."""
+    path = folder / SEAL
+    for name, expected in json.loads(path.read_text(encoding="utf-8")).items() if path.exists() else ():
+        verify(folder / name, expected)
     return folder
-
-
-def pull(name: str) -> Path:
-    """Bring a hub id or timm name to this machine: from HEADSTART_MIRROR if set, else from the hub. Returns its folder.
-
-    Only safetensors, JSON and tokenizer text are taken: nothing that has to be unpickled.
-    """
-    name = name.removeprefix("hf-hub:")
-    target = models_folder() / name
-    if target.is_dir():
-        return target
-    temporary = target.with_name(f".{target.name}.pulling")
-    shutil.rmtree(temporary, ignore_errors=True)
-    wanted = ("*.safetensors", "*.json", "*.txt", "*.model", "*.hdf5")
-    if mirror := os.environ.get("HEADSTART_MIRROR"):
-        source = Path(mirror) / name
-        if not source.is_dir():
-            raise WeightsError(
-                f"no folder {name!r} in {mirror}", expected="the model as on the hub", do="copy it there"
-            )
-        for file in (f for pattern in wanted for f in source.rglob(pattern)):
-            (temporary / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, temporary / file.relative_to(source))
-    else:
-        from huggingface_hub import snapshot_download
-
-        repository = name if "/" in name else f"timm/{name}"
-        try:
-            snapshot_download(repository, allow_patterns=list(wanted), local_dir=temporary)
-        except Exception as error:  # the hub client raises many kinds; all mean that nothing was brought
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise WeightsError(
-                f"{repository} could not be fetched ({type(error).__name__}: {error})", expected="a reachable hub",
-                do="set HEADSTART_MIRROR to a folder of models, or copy the model's folder and use local-dir:FOLDER",
-            ) from error  # fmt: skip
-    temporary.rename(target)
-    return target

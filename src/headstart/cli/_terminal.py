@@ -29,14 +29,14 @@ class Terminal(Listener):
         self.bar.start()
 
     def say(self, text: str) -> None:
-        self.bar.console.print(f"  {text}", markup=False)
+        self.bar.console.print(f"  {text}", markup=False, soft_wrap=True)
 
     def stage(self, name: str, estimate: float | None = None) -> None:
         if self.task is not None:
             self.bar.remove_task(self.task)
         used = time.monotonic() - self.start
         about = f", about {_clock(estimate)}" if estimate else ""
-        self.bar.console.print(f"[{_clock(used)} of {_clock(self.budget)}] {name}{about}", markup=False)
+        self.bar.console.print(f"[{_clock(used)} of {_clock(self.budget)}] {name}{about}", markup=False, soft_wrap=True)
         self.task = self.bar.add_task(name, total=None, rows="")
 
     def progress(self, done: int, total: int) -> None:

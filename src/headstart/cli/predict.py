@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from headstart.data.dataset import Dataset
+    from headstart.model import Model
 
 
 def predict(
@@ -14,29 +19,53 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .jsonl; standard output by default")] = None,
 ) -> None:
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
-    import csv
-    import json
     import sys
 
     from headstart.model import load
 
     model = load(run)
-    as_json = out is not None and out.suffix == ".jsonl"
-    temporary = out.with_name(f".{out.name}.writing") if out else None
-    file = temporary.open("w", encoding="utf-8", newline="") if temporary else sys.stdout
-    writer = csv.writer(file)
+    rows = model.read(data)
+    if out is None:
+        _write(model, rows, sys.stdout, as_json=False)
+    else:
+        temporary = out.with_name(f".{out.name}.writing")
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            _write(model, rows, file, as_json=out.suffix == ".jsonl")
+        temporary.replace(out)
+    if rows.skipped:
+        first = ": ".join(rows.skipped[0])
+        typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)
+
+
+def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool) -> None:
+    import csv
+    import json
+
     columns = ["row", "prediction", *(f"p:{name}" for name in model.card.classes)]
+    writer = csv.writer(file)
     if not as_json:
         writer.writerow(columns)
-    for block, scores in model.stream(data):
+    for values in _in_order(model, rows):
+        if as_json:
+            file.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False) + "\n")
+        else:
+            writer.writerow(values)
+
+
+def _in_order(model: Model, rows: Dataset) -> Iterator[list[Any]]:
+    """Name, prediction and probabilities of each row as the source has them; of a broken one the name alone."""
+    nothing = [None] * (1 + len(model.card.classes))
+    unplaced = rows.skipped[: len(rows.skipped) - len(rows.gaps)]  # lines that are no rows of the table at all
+    broken = dict(zip(rows.gaps, rows.skipped[len(unplaced) :], strict=True))
+    place = 0
+    for block, scores in model.stream(rows):
         for name, decision, row in zip(block.names, model.decide(scores), scores, strict=True):  # type: ignore[arg-type]
+            while place in broken:
+                yield [broken[place][0], *nothing]
+                place += 1
             said = "|".join(decision) if isinstance(decision, tuple) else decision
-            values = [str(name), said, *(f"{p:.6f}" for p in row[: len(model.card.classes)])]
-            if as_json:
-                file.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False) + "\n")
-            else:
-                writer.writerow(values)
-        file.flush()
-    if temporary and out:
-        file.close()
-        temporary.replace(out)
+            value = float(said) if isinstance(said, float) else said  # a numpy number is no JSON
+            yield [str(name), value, *(round(float(p), 6) for p in row[: len(model.card.classes)])]
+            place += 1
+    rest = [skipped for at, skipped in broken.items() if at >= place]
+    yield from ([name, *nothing] for name, _ in (*rest, *unplaced))

@@ -19,7 +19,9 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
     split: Annotated[str | None, typer.Option(help="column that says train, valid or test")] = None,
     modality: Annotated[str | None, typer.Option(help="image, text or table; found by looking")] = None,
-    budget: Annotated[str, typer.Option(help="wall clock that may be spent: 90s, 10m, 1h")] = "10m",
+    budget: Annotated[
+        str | None, typer.Option(help="wall clock that may be spent: 90s, 10m, 1h; 10m by default")
+    ] = None,
     out: Annotated[str | None, typer.Option(help="folder for the result; runs/<name of the data> by default")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
     technique: Annotated[
@@ -35,9 +37,12 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     json: Annotated[bool, typer.Option("--json", help="print result.json and nothing else")] = False,
 ) -> None:
     """Find the model and technique that suit your data; get a verdict, a model and a report."""
+    from dataclasses import replace
+
     from headstart.errors import PlanError
     from headstart.plan import Plan, seconds
 
+    allowed = seconds(budget) if budget else None
     if sample:
         data = f"sample:{sample}"
     if resume and data is None:
@@ -46,15 +51,15 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
                 "nothing to resume", expected="--out with the folder of a run", do="headstart run --resume --out runs/x"
             )
         plan = Plan.from_toml(Path(out) / "plan.toml")
+        plan = replace(plan, budget=allowed or plan.budget)
     elif data is None:
         raise PlanError("no data given", expected="a folder, a file or --sample NAME", do="headstart run photos/")
     else:
         folder = out or unused(Path("runs") / (Path(data.rpartition(":")[2]).stem or "data"), resume=resume)
         plan = Plan(
             data=data, target=target, inputs=tuple(input or ()), group=group, split=split, modality=modality,
-            out=str(folder),
-            budget=seconds(budget), backbones=tuple(backbone or ()), techniques=tuple(technique or ()),
-            precision=precision, cache=cache, seed=seed, keep_source=keep_source,
+            out=str(folder), budget=allowed or Plan.budget, backbones=tuple(backbone or ()),
+            techniques=tuple(technique or ()), precision=precision, cache=cache, seed=seed, keep_source=keep_source,
         )  # fmt: skip
     _go(plan, resume=resume, as_json=json)
 

@@ -40,6 +40,7 @@ class Dataset:
     columns: dict[str, np.ndarray] = field(default_factory=dict)  # further columns, for audits
     notes: tuple[str, ...] = ()  # what was read and why, in words; printed and kept in the result
     skipped: tuple[tuple[str, str], ...] = ()  # (name of the row, reason)
+    gaps: tuple[int, ...] = ()  # where in the source the last so many skipped rows stood, for those who predict
     inputs: tuple[str, ...] = ()  # columns the rows were made of; empty where there were none
     own_split: bool = False  # the user's own split: its valid and test rows are never moved
 

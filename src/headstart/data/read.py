@@ -50,7 +50,7 @@ def read(
     raw.notes += found.notes
     is_class = found.target == raw.target  # the source itself says that these are names of classes
     raw.drop(targets.reasons(raw.columns[found.target], is_class=is_class))
-    rows, ids = _build(raw, found.modality, found.inputs)
+    rows, ids, _ = _build(raw, found.modality, found.inputs)
     raw.refuse_if_broken()
     if not len(raw):
         raise DataError("no usable row is left", expected="rows with an input and a target", do="check the source")
@@ -77,8 +77,9 @@ def read(
 def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = ()) -> Dataset:
     """Read rows to predict, in the order of the source and without a target.
 
-    `modality` and `inputs` are what the model was trained on. Files that are broken are listed in `skipped`; of rows in
-    memory none is left out silently: a broken one raises DataError. Empty texts and empty table rows are rows as well.
+    `modality` and `inputs` are what the model was trained on. Broken rows of files are listed in `skipped`, and `gaps`
+    says where they stood; DataError where every row is broken, and for a broken row in memory. Empty texts and empty
+    table rows are rows as well.
 
     >>> read_rows(["fine", ""], modality="text").names.tolist()
     ['0', '1']
@@ -86,14 +87,19 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = ()) -> Data
     raw = open_source(source)
     kind = cast(Modality, modality)
     picks = _picks(raw, kind, tuple(inputs))
-    rows, ids = _build(raw, kind, picks, keep_empty=True)
+    count = len(raw)
+    rows, ids, kept = _build(raw, kind, picks, keep_empty=True)
     if raw.skipped and not isinstance(source, str | Path):
         name, why = raw.skipped[0]
         raise DataError(
             f"{len(raw.skipped)} rows are broken, the first is row {name}: {why}", expected="rows that decode"
         )
-    raw.refuse_if_broken()
-    return Dataset(kind, rows, ids, names=raw.names, notes=tuple(raw.notes), skipped=tuple(raw.skipped), inputs=picks)
+    if not len(rows):
+        raw.refuse_if_broken()
+    gaps = tuple(np.setdiff1d(np.arange(count), kept).tolist())
+    return Dataset(
+        kind, rows, ids, names=raw.names, notes=tuple(raw.notes), skipped=tuple(raw.skipped), gaps=gaps, inputs=picks
+    )
 
 
 def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,8 +122,8 @@ def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, 
 
 def _build(
     raw: Raw, modality: Modality, names: tuple[str, ...], *, keep_empty: bool = False
-) -> tuple[Sequence[Any], np.ndarray]:
-    """Rows and ids of one modality; broken rows move from `raw` to its `skipped`."""
+) -> tuple[Sequence[Any], np.ndarray, np.ndarray]:
+    """Rows and ids of one modality, and where they stood; broken rows move from `raw` to its `skipped`."""
     cells = [raw.columns[c] for c in names]
     if modality == "image":
         rows, ids, reasons = _pictures(cells[0], raw.base)
@@ -133,7 +139,7 @@ def _build(
     chosen: Any = [rows[i] for i in kept]
     if modality == "vector" and chosen:
         chosen = np.stack(chosen)
-    return chosen, np.array([ids[i] for i in kept], dtype="<U32")
+    return chosen, np.array([ids[i] for i in kept], dtype="<U32"), kept
 
 
 def _pictures(cells: np.ndarray, base: Path | None) -> Built:

@@ -54,7 +54,7 @@ def _path(source: str | Path) -> Raw:
         from headstart.data import samples
 
         return _path(samples.pull(source.partition(":")[2]))
-    path = Path(source).expanduser()
+    path = Path(source).expanduser().absolute()  # rows keep their paths wherever the process goes
     if path.is_dir():
         return load_folder(path)
     if path.is_file() and images.is_picture(path.name):

@@ -15,7 +15,9 @@ def temperature(scores: np.ndarray, y: np.ndarray) -> float:
     """The one number T that makes held-out probabilities most likely: softmax(log p / T), or sigmoid for labels.
 
     Use it on rows that the scores were not fitted on; it changes no decision of a "label" target, only how sure the
-    model says it is. Clipped to [0.05, 20]. (Guo et al., On Calibration of Modern Neural Networks, 2017.)
+    model says it is. As if one more row, of any class, had been seen, so that no number of right rows makes a model
+    certain (Platt, Probabilistic Outputs for SVMs, 1999). Clipped to [0.05, 20]. (Guo et al., On Calibration of Modern
+    Neural Networks, 2017.)
 
     >>> rng = np.random.default_rng(0)
     >>> y = rng.integers(0, 2, 500)
@@ -24,11 +26,13 @@ def temperature(scores: np.ndarray, y: np.ndarray) -> float:
     True
     """
 
+    true = y if y.ndim == 2 else np.eye(scores.shape[1])[y]
+    unseen = 1 / (len(y) + 2)
+    aim = (1 - unseen) * true + unseen * (0.5 if y.ndim == 2 else 1 / scores.shape[1])
+
     def loss(log_t: float) -> float:
         p = np.clip(apply(scores, float(np.exp(log_t))), TINY, 1 - TINY)
-        if y.ndim == 2:
-            return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
-        return float(-np.mean(np.log(p[np.arange(len(y)), y])))
+        return float(-np.mean(aim * np.log(p) + ((1 - aim) * np.log(1 - p) if y.ndim == 2 else 0.0)))
 
     bound = float(np.log(20))
     return float(np.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))

@@ -19,7 +19,6 @@ from headstart.selection.metrics import Metric, interval, paired
 NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
 LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
 ALWAYS = ("majority", "classical", "scratch")  # roles that every other number stands on
-FIT_SHARE = 0.7  # of a contender's time; predictions on valid and test take the rest
 FOLDS = 5
 FEW = 2000  # up to so many known rows, cheap contenders are judged by cross-validation: few valid rows say little
 SURE = 0.84  # standard errors by which a dearer contender must win on valid to replace a cheaper one: 4 times in 5
@@ -128,7 +127,7 @@ def race(
             trial = Trial(entry, status="skipped", why=stopped)
         elif share is not None and share < LEAST_SECONDS:
             trial = Trial(entry, status="skipped", why=f"{max(share, 0):.0f} s of the budget were left for it")
-        elif not dear and entry.role not in ALWAYS and entry.cost > 0 and clock.left(keep=keep) <= 0:
+        elif entry.cost == 2 and entry.role not in ALWAYS and clock.left(keep=keep) <= 0:  # closed forms cost nothing
             trial = Trial(entry, status="skipped", why="the budget was spent")
         else:
             on_start(entry, share)
@@ -208,7 +207,7 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         seen = ground.see(entry, technique)
         trial.cut = seen.cut
         if share is not None:
-            limit = share * FIT_SHARE - (time.monotonic() - start)
+            limit = share - (time.monotonic() - start)  # predictions included
             if limit < LEAST_SECONDS / 2:
                 raise NotApplicable("reading its activations took the time it had")
             technique = technique.set_params(seconds=limit)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import nn
 
 from headstart._compute import device
 from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
 from headstart.techniques._base import State, Technique
 from headstart.techniques._forgetting import forgetting
 from headstart.techniques._head import Network
@@ -20,6 +23,7 @@ from headstart.techniques._loop import Held, outputs, tensors, train
 from headstart.techniques._objective import balanced_weights
 
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
+AFTER = 0.7  # rows that will be predicted, valid and test, over those that were trained on
 FEW = 200  # fewer training rows than this are all trained on: no early stopping
 
 
@@ -82,8 +86,11 @@ class Trained(Technique, Learner):
     def fit(
         self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None
     ) -> Self:
-        """Train on all rows, or on most of them with early stopping on the others where there are enough."""
-        kind = self._check(y)
+        """Train on all rows, or on most of them with early stopping on the others where there are enough.
+
+        `seconds` are for everything until valid and test rows have been predicted, so that whoever set them keeps them.
+        """
+        start, kind = time.monotonic(), self._check(y)
         recipe = self.recipe()
         torch.manual_seed(recipe.seed)
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -96,8 +103,13 @@ class Trained(Technique, Learner):
         if len(y) >= self.few:
             keep, rest = _hold_out(aim, recipe.seed, self.held_share)
         held = (X[rest], aim[rest]) if len(rest) else None
-        standardise(network, X[keep])
+        pace = standardise(network, X[keep])
         self.begin(network, X[keep], aim[keep])
+        if recipe.seconds is not None:
+            left = recipe.seconds - (time.monotonic() - start) - AFTER * pace * len(y)
+            if left < recipe.seconds / 10:
+                raise NotApplicable(f"{recipe.seconds:.0f} s are over before anything is trained", do="raise --budget")
+            recipe = replace(recipe, seconds=left)
         self.done_ = train(network, X[keep], aim[keep], weight[keep], kind, recipe, held, self)
         self.finish(network, X[keep], aim[keep], held)
         self.network_ = network.cpu().eval()
@@ -157,14 +169,19 @@ def fit_head(network: Network, X: Activations, y: np.ndarray, kind: str, seed: i
         network.head.bias.copy_(torch.from_numpy(np.atleast_1d(intercept)))
 
 
-def standardise(network: Network, X: Activations, most: int = 256) -> None:
-    """Set the head's scale from the vectors as they are before training, so that one rate suits every network."""
-    rows = np.linspace(0, len(X) - 1, min(most, len(X))).astype(int)
+def standardise(network: Network, X: Activations, most: int = 256) -> float:
+    """Set the head's scale from the vectors as they are before training, so that one rate suits every network.
+
+    Returns the seconds that the network took for a row.
+    """
+    rows, start = np.linspace(0, len(X) - 1, min(most, len(X))).astype(int), time.monotonic()
     vectors = torch.from_numpy(outputs(network.suffix, X[rows]).copy())
+    pace = (time.monotonic() - start) / len(rows)
     assert network.scale.running_mean is not None
     assert network.scale.running_var is not None
     network.scale.running_mean.copy_(vectors.mean(0))
     network.scale.running_var.copy_(vectors.var(0).clamp_min(1e-8) if len(rows) > 1 else torch.ones(vectors.shape[1]))
+    return pace
 
 
 def _hold_out(y: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -71,9 +71,15 @@ def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precisi
     if len(rows) < FEW and "fp32" in ROUTES[precision][:1]:  # both routes are exact, and this one is ready
         return "fp32", TorchRoute(backbone, above)
     key = (backbone.fingerprint, precision, above)
-    if key not in _chosen:
-        _chosen[key] = _choose(backbone, rows, above, precision)
-    return _chosen[key]
+
+    def known() -> tuple[str, Route]:
+        if key not in _chosen:
+            _chosen[key] = _choose(backbone, rows, above, precision)
+        return _chosen[key]
+
+    if ROUTES[precision][0] == "fp32":  # whichever it is, it is exact: compiled when the first unknown row comes
+        return "fp32", lambda values, mask: known()[1](values, mask)
+    return known()
 
 
 def scales(backbone: Backbone, precision: str) -> bool:

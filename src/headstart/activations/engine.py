@@ -77,9 +77,11 @@ def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precisi
             _chosen[key] = _choose(backbone, rows, above, precision)
         return _chosen[key]
 
-    if ROUTES[precision][0] == "fp32":  # whichever it is, it is exact: compiled when the first unknown row comes
-        return "fp32", lambda values, mask: known()[1](values, mask)
-    return known()
+    def later(values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
+        return known()[1](values, mask)
+
+    exact = ROUTES[precision][0] == "fp32"  # then the name is known, and compiling waits for the first unknown row
+    return ("fp32", later) if exact else known()
 
 
 def scales(backbone: Backbone, precision: str) -> bool:

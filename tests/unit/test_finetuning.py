@@ -222,6 +222,24 @@ def test_co_tuning_needs_the_old_head_and_keeps_it_out_of_the_model() -> None:
     np.testing.assert_allclose(technique._related, related(said, y, CLASSES), atol=1e-5)
 
 
+def test_the_old_head_of_lite0_calls_as_timms_whole_network_does() -> None:
+    import timm
+
+    from headstart import backbones
+
+    backbone = backbones.get("efficientnet_lite0")
+    head = backbone.source_head()
+    assert head is not None
+    whole = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    whole.load_state_dict(
+        backbone.model.state_dict() | {f"classifier.{k}": v for k, v in head.state_dict().items()}  # type: ignore[attr-defined]
+    )
+    x = torch.rand(2, 3, 96, 96) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(head(backbone.model(x)), whole(x))  # type: ignore[attr-defined]
+        assert len(whole(x).argmax(1)) == 2
+
+
 def test_contrast_is_supervised_infonce() -> None:
     torch.manual_seed(0)
     similar, y = torch.randn(5, 5, dtype=torch.float64), torch.tensor([0, 0, 1, 1, 1])

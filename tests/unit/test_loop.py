@@ -65,6 +65,22 @@ def test_the_cosine_warms_up_and_ends_low() -> None:
     assert told[-1] == pytest.approx(0.02)
 
 
+def test_time_that_runs_out_ends_the_schedule_and_counts_true_steps() -> None:
+    seen: list[float] = []
+
+    class Look(Learner):
+        def at(self, network: Network, done: float) -> None:
+            seen.append(done)
+
+    X, y = rows()
+    done = train(
+        Network(Suffix(), 5, 3), X, y, np.ones(len(y)), "label", Recipe(least=10**9, seconds=0.3), learner=Look()
+    )
+    assert done["steps"] == len(seen) < 10**6
+    assert seen == sorted(seen)
+    assert 0.9 < seen[-1] < 1
+
+
 class CutOffError(Exception):
     pass
 
@@ -118,7 +134,9 @@ def test_the_average_follows_and_is_kept() -> None:
     assert np.linalg.norm(mean[key] - first[key]) > 0
 
 
-@pytest.mark.parametrize("words", [{"precision": "bf16"}, {"schedule": "slanted"}, {"loss": "focal"}, {"ema": 0.5}])
+@pytest.mark.parametrize(
+    "words", [{"precision": "bf16"}, {"precision": "fp16"}, {"schedule": "slanted"}, {"loss": "focal"}, {"ema": 0.5}]
+)
 def test_settings_of_the_recipe_change_the_result(words: dict[str, Any]) -> None:
     assert not np.array_equal(
         trained(Recipe(epochs=2, precision="fp32"))["head.weight"],

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from headstart.activations.activations import Activations
-from headstart.techniques._loop import outputs
+from headstart.techniques._forward import outputs
 
 MOST = 256  # rows looked at
 

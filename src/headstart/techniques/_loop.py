@@ -9,16 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart._compute import bf16_pays, device
+from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.techniques import _augment
 from headstart.techniques._checkpoint import EVERY, Checkpoint, generator
+from headstart.techniques._forward import autocast, outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe
 from headstart.techniques._objective import Told, row_losses
@@ -59,12 +59,12 @@ def train(
     _ready(network, recipe)
     optimiser = torch.optim.AdamW(learner.groups(network, recipe), fused=device().type in ("cpu", "cuda"))
     rates = [group["lr"] for group in optimiser.param_groups]
-    scaler = torch.amp.GradScaler(device().type, enabled=_autocast(X.kind, recipe)["dtype"] == torch.float16)
+    scaler = torch.amp.GradScaler(device().type, enabled=autocast(X.kind, recipe.precision)["dtype"] == torch.float16)
     tracked = tracker(recipe.track, learner.folder)
     checkpoint = Checkpoint(learner.folder, _key(X, recipe), recipe.checkpoint)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()} if recipe.ema else {}
     kept: dict[str, Tensor] = {}
-    at, chance = _Progress(), None
+    at, chance, over = _Progress(), None, False
     if (found := checkpoint.read()) is not None:
         network.load_state_dict(found["network"])
         optimiser.load_state_dict(found["optimiser"])
@@ -74,14 +74,13 @@ def train(
     start, before = time.monotonic() - at.spent, at.spent
     total = max(recipe.least, round(math.ceil(len(X) / recipe.batch) * recipe.epochs))
     lengths = X.lengths()
-    while at.step < total:
+    while at.step < total and not over:
         chance = rng.bit_generator.state
         batches = learner.batches(lengths, y, recipe.batch, rng)
         for batch in batches[at.within :]:
             at.spent = time.monotonic() - start
             done = max(at.step / total, at.spent / (before + recipe.seconds) if recipe.seconds else 0.0)
-            if at.step >= total or done >= 1:
-                at.step = total
+            if over := done >= 1:
                 break
             learner.at(network, done)
             for group, top in zip(optimiser.param_groups, rates, strict=True):
@@ -104,7 +103,7 @@ def train(
                     "scaler": scaler.state_dict(), "at": asdict(at), "epoch": chance, "average": average,
                 })  # fmt: skip
         at.within = 0
-        if held is not None and (at.step - at.looked >= LOOK or at.step >= total):
+        if held is not None and (at.step - at.looked >= LOOK or over or at.step >= total):
             at.looked = at.step
             with _swapped(network, average):
                 value = held_value(network, held, kind, recipe)
@@ -130,32 +129,6 @@ def _ready(network: nn.Module, recipe: Recipe) -> None:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and not recipe.norm_learns:
             module.eval()
-
-
-@torch.inference_mode()
-def outputs(network: nn.Module, X: Activations, batch: int = 32) -> np.ndarray:
-    """Outputs (n, k) of a network in eval mode, rows sorted by length so that little is padded."""
-    network.to(device()).eval()
-    order = np.argsort(X.lengths(), kind="stable")
-    parts = []
-    for start in range(0, len(order), batch):
-        values, mask = tensors(X, order[start : start + batch])
-        with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
-            parts.append(network(values, mask).float().cpu().numpy())
-    out = np.concatenate(parts)
-    return np.asarray(out[np.argsort(order, kind="stable")])
-
-
-def tensors(X: Activations, index: np.ndarray) -> tuple[Tensor, Tensor | None]:
-    """Some rows as the network reads them; stored half precision comes back to float32."""
-    values, mask = X.batch(index)
-    x = torch.from_numpy(np.ascontiguousarray(values))
-    x = x.float() if x.dtype == torch.float16 else x
-    m = None if mask is None or mask.all() else torch.from_numpy(mask).to(device())
-    if device().type == "cuda":
-        x = x.pin_memory()
-    x = x.to(device(), non_blocking=True)
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x, m
 
 
 def _accumulate(
@@ -195,27 +168,13 @@ def _told(
     other, share = None, 1.0
     if recipe.mix and len(values) > 1:
         values, other, share = _augment.mixed(values, recipe.mix)
-    with torch.autocast(device().type, **_autocast(X.kind, recipe)):
+    with torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
         features = network.features(values, mask)
     said = network.told(features.float()).float()
     losses = row_losses(kind, said, y, recipe.loss)
     if other is not None:
         losses = share * losses + (1 - share) * row_losses(kind, said, y[other], recipe.loss)
     return Told(features, said, losses, y, weight)
-
-
-def _autocast(kind: str, recipe: Recipe) -> dict[str, Any]:
-    """bfloat16 on CUDA, and where it pays on a CPU, but not for maps there: depthwise convolutions are slower in it."""
-    if recipe.precision != "auto":
-        half = torch.float16 if recipe.precision == "fp16" else torch.bfloat16
-        return {"dtype": half, "enabled": recipe.precision != "fp32"} if recipe.precision != "fp32" else _FULL
-    if device().type == "cuda":
-        return {"dtype": torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16, "enabled": True}
-    pays = device().type == "cpu" and kind in ("tokens", "ids", "vector") and bf16_pays()
-    return {"dtype": torch.bfloat16, "enabled": True} if pays else _FULL
-
-
-_FULL: dict[str, Any] = {"dtype": torch.bfloat16, "enabled": False}
 
 
 def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
@@ -229,10 +188,13 @@ def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> Non
 @contextmanager
 def _swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
     """The network with other weights for a moment; with its own where none are given."""
-    now = {k: v.clone() for k, v in network.state_dict().items()} if weights else {}
-    network.load_state_dict(weights or network.state_dict())
+    if not weights:
+        yield
+        return
+    own = {k: v.clone() for k, v in network.state_dict().items()}
+    network.load_state_dict(weights)
     yield
-    network.load_state_dict(now or network.state_dict())
+    network.load_state_dict(own)
 
 
 def held_value(network: Network, held: Held, kind: str, recipe: Recipe) -> float:

@@ -16,10 +16,11 @@ from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._base import State, Technique
 from headstart.techniques._forgetting import forgetting
+from headstart.techniques._forward import outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe, changed
 from headstart.techniques._linear import class_weights, logistic, logits_to_probability, ridge_path, targets
-from headstart.techniques._loop import Held, outputs, tensors, train
+from headstart.techniques._loop import Held, train
 from headstart.techniques._objective import balanced_weights
 
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
+from headstart.techniques._forward import tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
-from headstart.techniques._loop import tensors
 from headstart.techniques._network import Trained
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
+from headstart.techniques._forward import outputs
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
-from headstart.techniques._loop import outputs
 from headstart.techniques._network import Trained
 from headstart.techniques._objective import Told
 

@@ -41,9 +41,18 @@ class Bert(Backbone):
             raise WeightsError(f"no .safetensors in {folder}", expected="weights without pickle", do="convert them")
         self.name, self.licence = name, licence
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        for key in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(config, key):  # torch has a fast attention for CPUs, but none that drops anything
+                setattr(config, key, 0.0)
         with _Quiet():
             self.model = transformers.AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, attn_implementation="sdpa"
+                folder,
+                config=config,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
             ).eval()
         self.model.requires_grad_(False)
         own = _read(folder / "headstart.json").get("preprocessing", {})

@@ -166,7 +166,7 @@ def race(rows: int, modality: str, **_: Any) -> Said:
             table, index=False
         )
         result = headstart.run(
-            str(table), target="target", budget=max(30.0, 0.12 * rows), out=str(Path(place) / "run"), cache=place
+            str(table), target="target", budget=max(120.0, 0.24 * rows), out=str(Path(place) / "run"), cache=place
         )
     able = [t for t in result.trials if t["role"] == "pretrained" and t["status"] == "done"]
     best = max(able, key=lambda t: t["valid"]["value"])

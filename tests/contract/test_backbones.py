@@ -123,7 +123,7 @@ FAMILIES = [*TIMM, *HUGGING_FACE, "minilm"]
 
 def test_every_family_is_here() -> None:
     known = set(_discover.names("backbones"))
-    assert known == {*TIMM, "bert", "gpt", "word_vectors", "ngrams", "colour_hog", "columns", "scratch"}
+    assert known == {*TIMM, "bert", "gpt", "elmo", "word_vectors", "ngrams", "colour_hog", "columns", "scratch"}
 
 
 @pytest.mark.parametrize("architecture", KIN)

@@ -138,8 +138,8 @@ def _texts(backbone: Backbone, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray
         while len(order):
             n = max(1, TOKENS // int(lengths[order[0]]))
             batch, order = order[:n], order[n:]
-            values = np.zeros((len(batch), lengths[batch[0]]), dtype=np.int64)
-            mask = np.zeros(values.shape, dtype=bool)
+            values = np.zeros((len(batch), lengths[batch[0]], *np.shape(coded[batch[0]])[1:]), dtype=np.int64)
+            mask = np.zeros(values.shape[:2], dtype=bool)
             for i, position in enumerate(batch):
                 values[i, : lengths[position]], mask[i, : lengths[position]] = coded[position], True
             yield batch + start, torch.from_numpy(values), torch.from_numpy(mask)

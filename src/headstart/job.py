@@ -222,7 +222,8 @@ class _Job:
         reader = backbone or backbones.get(classical, data)
         known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
         able = [n for n in known if _reads(n, reader)]
-        for name in set(self.plan.techniques) - set(able) - set(CLASSICAL[data.modality]):
+        floor = CLASSICAL[data.modality]
+        for name in sorted(set(self.plan.techniques) - {*able, *floor}) if backbone else ():
             technique = make(name)
             cut = technique.where(reader.cuts)
             raise PlanError(
@@ -231,9 +232,10 @@ class _Job:
                 do=f"name another --backbone, or one of {', '.join(able)}",
             )
         names = [n for n in dict.fromkeys(wanted) if n in able]
-        if backbone is None:
-            names = [n for n in names if n == "majority"]
-        return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=CLASSICAL[data.modality])
+        if backbone is None:  # what was named runs on the classical features where it can
+            floor = tuple(dict.fromkeys([*floor, *(n for n in self.plan.techniques if n in able)]))
+            names = ["majority"]
+        return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=floor)
 
     def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, seen.data.fingerprint

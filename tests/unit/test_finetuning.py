@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.made.network import CLASSES, Convolutions, Source, maps
 from torch import Tensor, nn
 
-from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._forgetting import cka
 from headstart.techniques._head import Network
@@ -22,7 +21,6 @@ from headstart.techniques.bi_tuning import contrast
 from headstart.techniques.bitfit import Bitfit
 from headstart.techniques.bss import shrinkage
 from headstart.techniques.co_tuning import CoTuning, related
-from headstart.techniques.contrastive import Contrastive, pair_loss
 from headstart.techniques.full import Full
 from headstart.techniques.gradual_unfreezing import GradualUnfreezing
 from headstart.techniques.l2_sp import L2Sp
@@ -31,53 +29,6 @@ from headstart.techniques.prompts import Prompts
 from headstart.techniques.soup import Soup
 from headstart.techniques.stoch_norm import Stochastic, StochNorm
 from headstart.techniques.wise import SHARES, Wise
-
-CLASSES = 3
-
-
-class Stage(nn.Sequential):
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        out: Tensor = super().forward(x)
-        return out
-
-
-class Convolutions(nn.Module):
-    """Two stages of maps and a pooling."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(3)
-        self.steps = nn.ModuleDict({
-            "low": Stage(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU()),
-            "high": Stage(nn.Conv2d(6, 6, 3, padding=1, groups=6), nn.Conv2d(6, 8, 1), nn.BatchNorm2d(8), nn.ReLU()),
-            "pooled": Stage(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-        })  # fmt: skip
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = x.float()
-        for step in self.steps.values():
-            x = step(x, mask)
-        return x
-
-
-class Source:
-    name, pretrained, fingerprint, cuts = "made", True, "made", ("input", "low", "high", "pooled")
-    head: nn.Module | None = None
-
-    def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module:
-        return Convolutions()
-
-    def source_head(self) -> nn.Module | None:
-        return copy.deepcopy(self.head)
-
-
-def maps(n: int = 48, source: Source | None = None) -> tuple[Activations, np.ndarray]:
-    rng = np.random.default_rng(0)
-    y = np.arange(n) % CLASSES
-    X = rng.normal(0, 0.5, (n, 3, 5, 5)).astype(np.float32)
-    X[np.arange(n), y] += 1
-    return Activations(X, np.arange(n).astype(str), "input", "map", source or Source()), y
-
 
 SHORT: dict[str, Any] = {"epochs": 2, "training": {"least": 1}}
 
@@ -338,44 +289,6 @@ def test_a_soup_is_the_mean_of_its_runs() -> None:
     for key, value in whole.network_.state_dict().items():
         if value.is_floating_point():
             torch.testing.assert_close(value, (parts[0][key] + parts[1][key]) / 2)
-
-
-def test_pairs_of_contrastive_tuning() -> None:
-    torch.manual_seed(0)
-    cosine, y = torch.rand(6, 6), torch.tensor([0, 0, 0, 1, 1, 2])
-    same, other = [], []
-    for i in range(6):
-        for j in range(i + 1, 6):
-            (same if y[i] == y[j] else other).append(float((cosine[i, j] - float(y[i] == y[j])) ** 2))
-    assert float(pair_loss(cosine, y, torch.ones(6))) == pytest.approx((np.mean(same) + np.mean(other)) / 2, rel=1e-5)
-
-
-@pytest.mark.parametrize("classes", [2, 20])
-def test_batches_of_contrastive_tuning_hold_pairs_of_a_class_and_every_row_once(classes: int) -> None:
-    y = np.arange(classes * 8) % classes
-    batches = Contrastive().batches(np.ones(len(y)), y, 16, np.random.default_rng(0))
-    assert sorted(np.concatenate(batches).tolist()) == list(range(len(y)))
-    assert all(np.bincount(y[b]).max() >= 2 for b in batches)
-    assert max(map(len, batches)) <= 20
-
-
-def test_pairs_are_bounded() -> None:
-    X, y = maps(48)
-    few, many = (Contrastive(pairs=p).fit(X, y).done_["steps"] for p in (15, 60))
-    assert many == 4 * few
-    assert few * 16 * 15 / 2 <= 15 * 48 * 1.5
-
-
-def test_contrastive_tuning_brings_a_class_together() -> None:
-    X, y = maps()
-
-    def apart(suffix: nn.Module) -> float:
-        with torch.no_grad():
-            v = nn.functional.normalize(suffix.cpu().eval()(torch.from_numpy(np.asarray(X))), dim=1)
-        cosine, same = (v @ v.T).numpy(), y[:, None] == y[None]
-        return float(cosine[same].mean() - cosine[~same].mean())
-
-    assert apart(Contrastive(lr=3e-3).fit(X, y).network_.suffix) > apart(Convolutions()) + 0.2
 
 
 def test_class_balanced_weights_are_the_papers() -> None:

@@ -95,14 +95,17 @@ class Recurrence(nn.Module):
         """(n, t, p), the number of valid steps of each row, and what was remembered: outputs and the state after."""
         n = len(x)
         h, c = state or (x.new_zeros(n, x.shape[2]), x.new_zeros(n, self.dim))
-        fed, outputs = self.into(x), []
-        for step in range(x.shape[1]):
-            within, new, forget, out = (fed[:, step] + self.again(h)).chunk(4, dim=1)
+        fed, outputs, shortest = self.into(x).unbind(1), [], int(length.min())
+        for step, seen in enumerate(fed):
+            within, new, forget, out = torch.addmm(seen, h, self.again.weight.T).chunk(4, dim=1)
             cell = (forget + 1).sigmoid() * c + within.sigmoid() * new.tanh()
             cell = cell.clamp(-self.cell_clip, self.cell_clip)
             shown = self.project(out.sigmoid() * cell.tanh()).clamp(-self.projection_clip, self.projection_clip)
-            going = (step < length)[:, None]
-            h, c = torch.where(going, shown, h), torch.where(going, cell, c)
+            if step < shortest:
+                h, c = shown, cell
+            else:  # some rows have ended: what they remember stays
+                going = (step < length)[:, None]
+                h, c = torch.where(going, shown, h), torch.where(going, cell, c)
             outputs.append(shown)
         return torch.stack(outputs, dim=1), (h, c)
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from headstart.backbones._base import untraced
+
 CHARACTERS = 50  # of a word, its two marks included
 BYTES, BOS, EOS, BEGIN, END, PAD = 256, 256, 257, 258, 259, 260
 KEPT_WORDS = 50_000  # of the cache: 100 MB at 512 numbers a word
@@ -47,8 +49,7 @@ class Characters(nn.Module):
         self._stamp: Any = None
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
-            raise RuntimeError("ELMo looks words up while it runs: there is no fixed graph to compile")
+        untraced(self)
         flat = x.reshape(-1, CHARACTERS).long()
         words, place = torch.unique(flat, dim=0, return_inverse=True)
         vectors = self.compute(words) if torch.is_grad_enabled() else self._remembered(words)

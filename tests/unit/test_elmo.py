@@ -136,3 +136,23 @@ def test_long_words_are_cut_by_bytes_and_other_files_are_refused(tmp_path: Path)
     (tmp_path / "weights.hdf5").write_bytes(b"no")
     with pytest.raises(WeightsError, match=r"no options\.json"):
         backbones.get(str(tmp_path / "weights.hdf5"))
+
+
+def test_pre_training_learns_what_follows_what(tmp_path: Path) -> None:
+    """Sentences of four words, each of which tells the next: at chance a word is one of eight."""
+    from headstart import cli
+    from headstart.backbones._pretrain_elmo import pretrain_elmo
+
+    rng = np.random.default_rng(0)
+    chains = [["tea", "kettle", "boils", "now"], ["rain", "cloud", "comes", "soon"]]
+    lines = [" ".join(chains[rng.integers(2)]) for _ in range(300)]
+    sizes = OPTIONS | {"lstm": OPTIONS["lstm"] | {"projection_dim": 24, "dim": 32}}
+    done = pretrain_elmo(lines, tmp_path / "own", seconds=600, most=120, options=sizes)
+    assert done["steps"] == 120
+    assert done["perplexity"] < 4 < done["words"]
+    again = backbones.get(f"local-dir:{tmp_path / 'own'}")
+    assert again.fingerprint != random().fingerprint
+    (tmp_path / "corpus.txt").write_text("\n".join(lines[:50]))
+    with pytest.raises(SystemExit):
+        cli.main(["pretrain", "elmo", str(tmp_path / "corpus.txt"), "--out", str(tmp_path / "no"), "--budget", "1s"])
+    assert not (tmp_path / "no").exists()

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from headstart.backbones._base import untraced
+
 CHARACTERS = 50  # of a word, its two marks included
 BYTES, BOS, EOS, BEGIN, END, PAD = 256, 256, 257, 258, 259, 260
 KEPT_WORDS = 50_000  # of the cache: 100 MB at 512 numbers a word
@@ -47,8 +49,7 @@ class Characters(nn.Module):
         self._stamp: Any = None
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
-            raise RuntimeError("ELMo looks words up while it runs: there is no fixed graph to compile")
+        untraced(self)
         flat = x.reshape(-1, CHARACTERS).long()
         words, place = torch.unique(flat, dim=0, return_inverse=True)
         vectors = self.compute(words) if torch.is_grad_enabled() else self._remembered(words)
@@ -95,14 +96,17 @@ class Recurrence(nn.Module):
         """(n, t, p), the number of valid steps of each row, and what was remembered: outputs and the state after."""
         n = len(x)
         h, c = state or (x.new_zeros(n, x.shape[2]), x.new_zeros(n, self.dim))
-        fed, outputs = self.into(x), []
-        for step in range(x.shape[1]):
-            within, new, forget, out = (fed[:, step] + self.again(h)).chunk(4, dim=1)
+        fed, outputs, shortest = self.into(x).unbind(1), [], int(length.min())
+        for step, seen in enumerate(fed):
+            within, new, forget, out = torch.addmm(seen, h, self.again.weight.T).chunk(4, dim=1)
             cell = (forget + 1).sigmoid() * c + within.sigmoid() * new.tanh()
             cell = cell.clamp(-self.cell_clip, self.cell_clip)
             shown = self.project(out.sigmoid() * cell.tanh()).clamp(-self.projection_clip, self.projection_clip)
-            going = (step < length)[:, None]
-            h, c = torch.where(going, shown, h), torch.where(going, cell, c)
+            if step < shortest:
+                h, c = shown, cell
+            else:  # some rows have ended: what they remember stays
+                going = (step < length)[:, None]
+                h, c = torch.where(going, shown, h), torch.where(going, cell, c)
             outputs.append(shown)
         return torch.stack(outputs, dim=1), (h, c)
 

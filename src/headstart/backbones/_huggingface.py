@@ -70,7 +70,7 @@ class HuggingFace(Backbone):
         import transformers
 
         with Quiet():
-            model = transformers.AutoModel.from_config(self.model.config).float()
+            model = transformers.AutoModel.from_config(copy.deepcopy(self.model.config)).float()
         above = copy.deepcopy(self.above)
         for module in above.modules():
             if isinstance(module, nn.Linear):

@@ -25,8 +25,8 @@ SMALL: dict[str, Any] = {
         "max_characters_per_token": 50, "filters": [[1, 32], [2, 32], [3, 64], [4, 64], [5, 64]],
     },
 }  # fmt: skip
-VOCABULARY = 8000  # words that are predicted; rarer ones are read, not asked for
-SENTENCES, LONGEST = 32, 40  # of a batch; words of a line
+VOCABULARY = 4000  # words that are predicted; rarer ones are read, not asked for
+SENTENCES, LONGEST = 64, 40  # of a batch; words of a line
 RATE, CLIP = 2e-3, 1.0
 
 
@@ -54,9 +54,12 @@ class Predictor(nn.Module):
 
 
 def pretrain_elmo(
-    lines: list[str], folder: Path, *, seconds: float, seed: int = 0, tell: Callable[[str], None] = lambda line: None
-) -> dict[str, Any]:
-    """Train on lines of text until the time is up and save an ELMo folder. Returns {words, steps, loss, perplexity}.
+    lines: list[str], folder: Path, *, seconds: float, most: int | None = None, options: dict[str, Any] | None = None,
+    seed: int = 0, tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train on lines of text until the time is up, or `most` steps are done, and save an ELMo folder.
+
+    `options` are the sizes of the network, as in options.json. Returns {words, steps, loss, perplexity}.
 
     The loss is that of lines held out (a twentieth). Raises DataError for fewer than a hundred lines with words.
     """
@@ -66,26 +69,28 @@ def pretrain_elmo(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(texts))
-    held, kept = [texts[i] for i in order[: len(texts) // 20]], [texts[i] for i in order[len(texts) // 20 :]]
+    held = [texts[i] for i in order[: len(texts) // 20]]
+    kept = sorted((texts[i] for i in order[len(texts) // 20 :]), key=len)
     common = Counter(w.lower() for words in kept for w in words).most_common(VOCABULARY)
     place = {word: i for i, (word, _) in enumerate(common)}
-    elmo = Elmo(SMALL, str(folder))
+    elmo = Elmo(options or SMALL, str(folder))
     model = Predictor(elmo, len(place)).to(device()).requires_grad_(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     start, steps, said = time.monotonic(), 0, 0.0
-    while (spent := time.monotonic() - start) < seconds:
-        for group in optimiser.param_groups:  # warm up, then fall in a line to zero with the time that is left
-            group["lr"] = RATE * min(1.0, (steps + 1) / 50) * max(0.02, 1 - spent / seconds)
+    while (part := max((time.monotonic() - start) / seconds, steps / most if most else 0.0)) < 1:
+        for group in optimiser.param_groups:  # warm up, then fall in a line to zero with what is left
+            group["lr"] = RATE * min(1.0, (steps + 1) / 50) * max(0.02, 1 - part)
         model.train()
-        loss = model(*_batch(elmo, [kept[i] for i in rng.integers(0, len(kept), SENTENCES)], place))
+        at = int(rng.integers(0, max(1, len(kept) - SENTENCES)))  # neighbours are of one length: nothing is padded
+        loss = model(*_batch(elmo, kept[at : at + SENTENCES], place))
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimiser.step()
         steps += 1
-        if spent - said > seconds / 10:
-            said = spent
-            tell(f"{spent:.0f} s, step {steps}: loss {_loss(model, elmo, held, place):.3f} on lines held out")
+        if part - said > 0.1:
+            said = part
+            tell(f"{part:.0%}, step {steps}: loss {_loss(model, elmo, held, place):.3f} on lines held out")
     last = _loss(model, elmo, held, place)
     for stage in elmo.stages():
         stage.module.cpu().eval().requires_grad_(False)
@@ -106,6 +111,6 @@ def _batch(elmo: Elmo, rows: list[list[str]], place: dict[str, int]) -> tuple[Te
 @torch.no_grad()
 def _loss(model: Predictor, elmo: Elmo, rows: list[list[str]], place: dict[str, int]) -> float:
     model.eval()
-    starts = range(0, min(len(rows), 512), SENTENCES)
+    starts = range(0, min(len(rows), 4 * SENTENCES), SENTENCES)
     found = [float(model(*_batch(elmo, rows[s : s + SENTENCES], place))) for s in starts]
     return float(np.nanmean(found))

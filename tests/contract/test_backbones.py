@@ -105,6 +105,19 @@ def make(name: str, folder: Path) -> tuple[Backbone, list[Any], Callable[[Backbo
             return out
 
         return backbone, rows, whole
+    if name == "word_vectors":
+        torch.manual_seed(0)
+        words = sorted({w for t in TEXTS for w in t.replace(",", " ,").split()})
+        table = torch.randn(len(words), 6)
+        rows = [[words.index(w) for w in t.replace(",", " ,").split()] for t in TEXTS]
+        made = _discover.load("backbones", name)(table, name, words=words)
+        return (
+            made,
+            list(TEXTS),
+            lambda b: torch.stack([b.stages()[0].module.words.weight[1:][r].mean(0) for r in rows]),
+        )
+    if name == "elmo":
+        return tiny_elmo(), list(TEXTS), mixed
     backbone = backbones.get("minilm") if name == "minilm" else tiny_encoder(name, folder)
 
     def encode(b: Any) -> torch.Tensor:
@@ -118,12 +131,27 @@ def make(name: str, folder: Path) -> tuple[Backbone, list[Any], Callable[[Backbo
     return backbone, list(TEXTS), encode
 
 
-FAMILIES = [*TIMM, *HUGGING_FACE, "minilm"]
+def tiny_elmo() -> Backbone:
+    lstm = {"cell_clip": 3, "use_skip_connections": True, "n_layers": 2, "proj_clip": 3, "projection_dim": 6, "dim": 10}
+    cnn = {"embedding": {"dim": 4}, "filters": [[1, 4], [2, 6]], "n_highway": 1, "activation": "relu"}
+    torch.manual_seed(0)
+    made: Backbone = _discover.load("backbones", "elmo")({"lstm": lstm, "char_cnn": cnn}, "tiny")
+    return made
+
+
+def mixed(b: Any) -> torch.Tensor:
+    """All layers in equal shares, averaged over each row's words alone."""
+    batch = b.prepare(TEXTS)
+    mean = torch.stack(b.layers(batch)[0]).mean(0)
+    return torch.stack([row[1 : n - 1].mean(0) for row, n in zip(mean, batch.mask.sum(1).tolist(), strict=True)])
+
+
+FAMILIES = [*TIMM, *HUGGING_FACE, "minilm", "word_vectors", "elmo"]
 
 
 def test_every_family_is_here() -> None:
     known = set(_discover.names("backbones"))
-    assert known == {*TIMM, "bert", "gpt", "word_vectors", "ngrams", "colour_hog", "columns", "scratch"}
+    assert known == {*TIMM, "bert", "gpt", "elmo", "word_vectors", "ngrams", "colour_hog", "columns", "scratch"}
 
 
 @pytest.mark.parametrize("architecture", KIN)

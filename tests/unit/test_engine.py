@@ -97,3 +97,31 @@ def test_a_large_jpeg_is_read_whole_where_exact_numbers_are_asked_for(tmp_path: 
     assert 0 < (whole - quick).abs().float().mean() < 8
     small = Image.fromarray(noise[:300, :300])
     assert (backbone.prepare([small]).values == backbone.prepare_quickly([small]).values).all()
+
+
+@pytest.mark.parametrize("name", ["elmo", "word_vectors"])
+def test_families_without_a_fixed_graph_are_run_by_torch(name: str) -> None:
+    """They refuse to be traced, and the engine goes on with the exact route."""
+    from headstart import _discover
+
+    family = _discover.load("backbones", name)
+    if name == "elmo":
+        lstm = {
+            "cell_clip": 3,
+            "use_skip_connections": True,
+            "n_layers": 1,
+            "proj_clip": 3,
+            "projection_dim": 4,
+            "dim": 6,
+        }
+        cnn = {"embedding": {"dim": 4}, "filters": [[1, 4]], "n_highway": 1, "activation": "relu"}
+        backbone = family({"lstm": lstm, "char_cnn": cnn}, "tiny")
+    else:
+        backbone = family(torch.eye(3), "tiny", words=["a", "b", "c"])
+    rows = ["a b", "c", "b b a"] * 20
+    route, run = engine.choose(backbone, rows, ["pooled"], "auto")
+    assert route == "fp32"
+    batch = backbone.prepare(rows)
+    assert run is not None
+    whole = backbone.prefix(batch, ["pooled"])["pooled"].numpy()
+    np.testing.assert_allclose(run(batch.values, batch.mask)["pooled"], whole, atol=1e-6)

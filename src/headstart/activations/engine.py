@@ -77,9 +77,11 @@ def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precisi
             _chosen[key] = _choose(backbone, rows, above, precision)
         return _chosen[key]
 
-    if ROUTES[precision][0] == "fp32":  # whichever it is, it is exact: compiled when the first unknown row comes
-        return "fp32", lambda values, mask: known()[1](values, mask)
-    return known()
+    def later(values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
+        return known()[1](values, mask)
+
+    exact = ROUTES[precision][0] == "fp32"  # then the name is known, and compiling waits for the first unknown row
+    return ("fp32", later) if exact else known()
 
 
 def scales(backbone: Backbone, precision: str) -> bool:
@@ -91,7 +93,10 @@ def _choose(backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], prec
     exact = TorchRoute(backbone, cuts)
     if device().type != "cpu":
         return "fp32", exact
-    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(GATE_ROWS, len(rows))).astype(int)]
+    many = (
+        GATE_ROWS if ROUTES[precision][0] != "fp32" else GATE_ROWS // 4
+    )  # a route that is exact errs everywhere or nowhere
+    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(many, len(rows))).astype(int)]
     batch = backbone.prepare(some)
     truth = exact(batch.values, batch.mask)
     traced = Traced(backbone, cuts)
@@ -133,8 +138,8 @@ def _texts(backbone: Backbone, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray
         while len(order):
             n = max(1, TOKENS // int(lengths[order[0]]))
             batch, order = order[:n], order[n:]
-            values = np.zeros((len(batch), lengths[batch[0]]), dtype=np.int64)
-            mask = np.zeros(values.shape, dtype=bool)
+            values = np.zeros((len(batch), lengths[batch[0]], *np.shape(coded[batch[0]])[1:]), dtype=np.int64)
+            mask = np.zeros(values.shape[:2], dtype=bool)
             for i, position in enumerate(batch):
                 values[i, : lengths[position]], mask[i, : lengths[position]] = coded[position], True
             yield batch + start, torch.from_numpy(values), torch.from_numpy(mask)

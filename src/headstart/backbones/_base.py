@@ -34,6 +34,12 @@ class Stage:
     kind: Kind
 
 
+def untraced(module: nn.Module) -> None:
+    """Say to a compiler that a module depends on its input in ways that a recorded graph would lose or not gain by."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+        raise RuntimeError(f"{type(module).__name__} is run as it is, not compiled")
+
+
 class Plain(nn.Module):
     """Lets a module that knows no mask stand in a stage list."""
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from headstart import backbones
-from headstart.backbones._recipes import RECIPES, make
+from headstart.backbones._convert import make
+from headstart.backbones._recipes import RECIPES
 from headstart.backbones._weights import PACKAGED, SEAL, check, installed, local, models_folder, seal, sha256, verify
 from headstart.errors import HeadstartError, WeightsError
 

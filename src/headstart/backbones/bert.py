@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones._base import Plain, Stage
+from headstart.backbones._base import Plain, Stage, untraced
 from headstart.backbones._huggingface import HuggingFace, Slice, pretrained
 from headstart.backbones._weights import PACKAGED, verify
 from headstart.errors import WeightsError
@@ -100,6 +100,7 @@ class _Relative(Slice):
         super().__init__(encoder, "layer", at, **({"conv": None} if at and hasattr(encoder, "conv") else {}))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        untraced(self.inner)
         seen = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
         out: Tensor = self.inner(x, seen.long(), output_hidden_states=False).last_hidden_state
         return out
@@ -120,6 +121,7 @@ class _Rotary(Slice):
     """One layer of ModernBERT: rotations and windows belong to the model."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        untraced(self.inner)
         out: Tensor = self.inner(inputs_embeds=x, attention_mask=mask).last_hidden_state
         return out
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones._base import Plain, Stage
+from headstart.backbones._base import Plain, Stage, untraced
 from headstart.backbones._huggingface import HuggingFace, Quiet, Slice, pretrained
 from headstart.errors import WeightsError
 
@@ -85,6 +85,7 @@ class _Causal(Slice):
     """One layer. Padding stands on the right, so that no token sees it: the causal mask is all that is needed."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        untraced(self.inner)
         out: Tensor = self.inner(inputs_embeds=x, use_cache=False).last_hidden_state
         return out
 

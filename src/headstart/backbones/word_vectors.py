@@ -13,7 +13,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones._base import Backbone, Batch, Stage
+from headstart.backbones._base import Backbone, Batch, Stage, untraced
 from headstart.backbones._huggingface import padded, sentence
 from headstart.backbones._pool import Pool
 from headstart.backbones._word_files import read_words
@@ -135,5 +135,6 @@ class _Table(nn.Module):
         self.words = nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        untraced(self)  # compiling would take longer than reading
         out: Tensor = self.words(x.long())
         return out

@@ -68,7 +68,8 @@ def _techniques() -> Sequence[Row]:
 
 
 def _backbones() -> Sequence[Row]:
-    from headstart.backbones._weights import PACKAGED, installed
+    from headstart.backbones._recipes import RECIPES
+    from headstart.backbones._weights import PACKAGED, installed, local
 
     return [
         {
@@ -77,6 +78,11 @@ def _backbones() -> Sequence[Row]:
                 f"{p.name} ({p.megabytes} MB, {p.licence}, {'installed' if installed(p) else 'not installed'})"
                 for p in PACKAGED.values()
                 if p.family == name
+            ),
+            "to_pull": tuple(
+                f"{key} ({r.megabytes} MB, {r.licence}, {'here' if local(key) else 'not here'})"
+                for key, r in RECIPES.items()
+                if r.family == name
             ),
             "reads": _strings(facts.get("modalities")),
             "needs": needs,

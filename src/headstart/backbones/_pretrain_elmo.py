@@ -1,0 +1,116 @@
+"""Trains a small bidirectional language model on raw text: each word is told from those before and those after."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart._compute import device
+from headstart.backbones.elmo import WORD, Elmo
+from headstart.errors import DataError
+
+SMALL: dict[str, Any] = {
+    "lstm": {
+        "cell_clip": 3, "proj_clip": 3, "dim": 256, "projection_dim": 96, "n_layers": 2, "use_skip_connections": True,
+    },
+    "char_cnn": {
+        "activation": "relu", "embedding": {"dim": 16}, "n_highway": 1, "n_characters": 262,
+        "max_characters_per_token": 50, "filters": [[1, 32], [2, 32], [3, 64], [4, 64], [5, 64]],
+    },
+}  # fmt: skip
+VOCABULARY = 4000  # words that are predicted; rarer ones are read, not asked for
+SENTENCES, LONGEST = 64, 40  # of a batch; words of a line
+RATE, CLIP = 2e-3, 1.0
+
+
+class Predictor(nn.Module):
+    """The stages of an ELMo below its mix, and a word's score from either side."""
+
+    def __init__(self, elmo: Elmo, words: int) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(s.module for s in elmo.stages()[:-1])
+        self.size = elmo.options["lstm"]["projection_dim"]
+        self.drop = nn.Dropout(0.1)
+        self.out = nn.Linear(self.size, words)
+
+    def forward(self, values: Tensor, mask: Tensor, target: Tensor) -> Tensor:
+        """Mean negative log-likelihood of the words (target, -1 where none is asked for) from left and from right."""
+        x = values
+        for step in self.steps:
+            x = step(x, mask)
+        ahead, back = self.drop(x[:, :-1, -2 * self.size : -self.size]), self.drop(x[:, 1:, -self.size :])
+        total = x.new_zeros(())
+        for seen, wanted in ((ahead, target[:, 1:]), (back, target[:, :-1])):
+            asked = wanted >= 0
+            total = total + nn.functional.cross_entropy(self.out(seen[asked]), wanted[asked])
+        return total / 2
+
+
+def pretrain_elmo(
+    lines: list[str], folder: Path, *, seconds: float, most: int | None = None, options: dict[str, Any] | None = None,
+    seed: int = 0, tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train on lines of text until the time is up, or `most` steps are done, and save an ELMo folder.
+
+    `options` are the sizes of the network, as in options.json. Returns {words, steps, loss, perplexity}.
+
+    The loss is that of lines held out (a twentieth). Raises DataError for fewer than a hundred lines with words.
+    """
+    texts = [words[:LONGEST] for line in lines if len(words := WORD.findall(line)) > 1]
+    if len(texts) < 100:
+        raise DataError(f"{len(texts)} lines with two words or more", expected="a hundred at least, better 100,000")
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(texts))
+    held = [texts[i] for i in order[: len(texts) // 20]]
+    kept = sorted((texts[i] for i in order[len(texts) // 20 :]), key=len)
+    common = Counter(w.lower() for words in kept for w in words).most_common(VOCABULARY)
+    place = {word: i for i, (word, _) in enumerate(common)}
+    elmo = Elmo(options or SMALL, str(folder))
+    model = Predictor(elmo, len(place)).to(device()).requires_grad_(True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+    start, steps, said = time.monotonic(), 0, 0.0
+    while (part := max((time.monotonic() - start) / seconds, steps / most if most else 0.0)) < 1:
+        for group in optimiser.param_groups:  # warm up, then fall in a line to zero with what is left
+            group["lr"] = RATE * min(1.0, (steps + 1) / 50) * max(0.02, 1 - part)
+        model.train()
+        at = int(rng.integers(0, max(1, len(kept) - SENTENCES)))  # neighbours are of one length: nothing is padded
+        loss = model(*_batch(elmo, kept[at : at + SENTENCES], place))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimiser.step()
+        steps += 1
+        if part - said > 0.1:
+            said = part
+            tell(f"{part:.0%}, step {steps}: loss {_loss(model, elmo, held, place):.3f} on lines held out")
+    last = _loss(model, elmo, held, place)
+    for stage in elmo.stages():
+        stage.module.cpu().eval().requires_grad_(False)
+    elmo.save(folder)
+    return {"words": len(place), "steps": steps, "loss": last, "perplexity": float(np.exp(last))}
+
+
+def _batch(elmo: Elmo, rows: list[list[str]], place: dict[str, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Characters, mask, and the word to be told at each place; the marks of a sentence are not asked for."""
+    batch = elmo.prepare(rows)
+    assert batch.mask is not None
+    target = torch.full(batch.mask.shape, -1)
+    for i, words in enumerate(rows):
+        target[i, 1 : len(words) + 1] = torch.tensor([place.get(w.lower(), -1) for w in words])
+    return batch.values.to(device()), batch.mask.to(device()), target.to(device())
+
+
+@torch.no_grad()
+def _loss(model: Predictor, elmo: Elmo, rows: list[list[str]], place: dict[str, int]) -> float:
+    model.eval()
+    starts = range(0, min(len(rows), 4 * SENTENCES), SENTENCES)
+    found = [float(model(*_batch(elmo, rows[s : s + SENTENCES], place))) for s in starts]
+    return float(np.nanmean(found))

@@ -24,9 +24,9 @@ class Contrastive(Trained):
 
     Use it with 8 to 64 rows a class, text above all: n rows make n^2 pairs to learn from. Not with thousands of rows,
     where full fine-tuning is better for the time. Every row of a batch is encoded once and compared with all others, so
-    that b rows give b(b-1)/2 pairs; `pairs` bounds how many are looked at for a training row, 40,000 in all. Batches hold
-    few classes with several rows each. The loss is the squared error of the cosine to 1 or 0, positives and negatives counting alike.
-    Reads the "input" cut; `layers` as elsewhere. (Tunstall et al., SetFit, 2022.)
+    that b rows give b(b-1)/2 pairs; `pairs` bounds how many are looked at for a training row, 40,000 in all. Batches
+    hold few classes with several rows each. The loss is the squared error of the cosine to 1 or 0, positives and
+    negatives counting alike. Reads the "input" cut; `layers` as elsewhere. (Tunstall et al., SetFit, 2022.)
 
     >>> Contrastive(pairs=40).get_params()["pairs"]
     40

@@ -8,6 +8,7 @@ import torch
 from tests.made.network import Convolutions, maps
 from torch import nn
 
+from headstart.techniques import contrastive
 from headstart.techniques.contrastive import Contrastive, pair_loss
 
 
@@ -35,6 +36,11 @@ def test_pairs_are_bounded() -> None:
     few, many = (Contrastive(pairs=p).fit(X, y).done_["steps"] for p in (15, 60))
     assert many == 4 * few
     assert few * 16 * 15 / 2 <= 15 * 48 * 1.5
+
+
+def test_pairs_are_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contrastive, "MOST", 1200)
+    assert Contrastive().fit(*maps(48)).done_["steps"] <= 1200 / (16 * 15 / 2) + 1
 
 
 def test_contrastive_tuning_brings_a_class_together() -> None:

@@ -30,7 +30,7 @@ class Adapters(Trained):
     """
 
     cost = 4
-    usual = Recipe(epochs=6, lr=2e-3, layer_decay=1.0, weight_decay=0.0)
+    usual = Recipe(epochs=6, lr=5e-4, layer_decay=1.0, weight_decay=0.0)
 
     def __init__(
         self, width: int = 16, layers: int | None = None, epochs: float | None = None,

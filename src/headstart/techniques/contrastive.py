@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,15 +16,17 @@ from headstart.techniques._loop import Held
 from headstart.techniques._network import Trained, fit_head, standardise
 from headstart.techniques._objective import Told
 
+MOST = 40_000  # pairs in all, whatever the rows: some three hundred steps
+
 
 class Contrastive(Trained):
     """Pulls rows of one class together and pushes others apart by cosine, then fits a logistic head on the vectors.
 
     Use it with 8 to 64 rows a class, text above all: n rows make n^2 pairs to learn from. Not with thousands of rows,
     where full fine-tuning is better for the time. Every row of a batch is encoded once and compared with all others, so
-    that b rows give b(b-1)/2 pairs; `pairs` bounds how many are looked at a training row. Batches hold few classes with
-    several rows each. The loss is the squared error of the cosine to 1 or 0, positives and negatives counting alike.
-    Reads the "input" cut; `layers` as elsewhere. (Tunstall et al., SetFit, 2022.)
+    that b rows give b(b-1)/2 pairs; `pairs` bounds how many are looked at for a training row, 40,000 in all. Batches
+    hold few classes with several rows each. The loss is the squared error of the cosine to 1 or 0, positives and
+    negatives counting alike. Reads the "input" cut; `layers` as elsewhere. (Tunstall et al., SetFit, 2022.)
 
     >>> Contrastive(pairs=40).get_params()["pairs"]
     40
@@ -32,7 +34,9 @@ class Contrastive(Trained):
 
     learns = frozenset({"label"})
     cost = 4
+    unasked = (0, 65)
     usual = Recipe(lr=1e-4, layer_decay=0.95, least=1)
+    _rows = 0
     few: ClassVar[int] = 1 << 62  # the head that would be judged on held-out rows comes after the training
 
     def __init__(
@@ -45,7 +49,15 @@ class Contrastive(Trained):
     def recipe(self) -> Recipe:
         """As many epochs as the pairs allow: an epoch shows each row with the others of one batch."""
         recipe = super().recipe()
-        return replace(recipe, epochs=2 * self.pairs / (recipe.batch - 1))
+        pairs = min(self.pairs, MOST / max(self._rows, 1))
+        return replace(recipe, epochs=2 * pairs / (recipe.batch - 1))
+
+    def fit(
+        self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None
+    ) -> Self:
+        """Tune, then fit the head."""
+        self._rows = len(y)
+        return super().fit(X, y, sample_weight=sample_weight, target=target)
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
         """The head waits."""

@@ -31,7 +31,7 @@ class Lora(Trained):
     """
 
     cost = 4
-    usual = Recipe(epochs=6, lr=2e-3, layer_decay=1.0, weight_decay=0.0)
+    usual = Recipe(epochs=6, lr=5e-4, layer_decay=1.0, weight_decay=0.0)
 
     def __init__(
         self, rank: int = 8, variant: str = "lora", layers: int | None = None, epochs: float | None = None,

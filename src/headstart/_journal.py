@@ -17,7 +17,8 @@ from headstart.errors import PlanError
 from headstart.model import save_state
 from headstart.plan import Plan
 from headstart.result import write_json
-from headstart.selection.race import Contender, Trial
+from headstart.selection.contender import Contender
+from headstart.selection.race import Trial
 
 
 class Journal:
@@ -66,7 +67,7 @@ class Journal:
             return None
         raw: dict[str, Any] = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
         scores = load_file(folder / "scores.safetensors") if (folder / "scores.safetensors").exists() else {}
-        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid")
+        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid", "source")
         return Trial(contender, scores=scores, **{k: raw[k] for k in known})
 
     def keep(self, trial: Trial, data_key: str) -> None:
@@ -79,6 +80,10 @@ class Journal:
             save_file({k: np.ascontiguousarray(v) for k, v in trial.scores.items()}, folder / "scores.safetensors")
         write_json(folder / "trial.json", trial.to_json())
 
+    def unfinished(self, contender: Contender, data_key: str) -> Path:
+        """Where a training may keep what it needs to go on; `keep` clears it."""
+        return self._trial(contender, data_key) / "unfinished"
+
     def state_of(self, trial: Trial, data_key: str) -> Path:
         """Where the fitted technique of a kept trial lies."""
         return self._trial(trial.contender, data_key) / "technique"
@@ -89,4 +94,4 @@ class Journal:
 
     def _trial(self, contender: Contender, data_key: str) -> Path:
         name = f"{contender.backbone}|{contender.technique}|{contender.role}|{data_key}"
-        return self.folder / "trials" / f"{contender.technique}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        return self.folder / "trials" / f"{contender.name}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"

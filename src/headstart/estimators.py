@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
-from headstart import _discover
 from headstart.activations.activations import Activations
+from headstart.selection.contender import make
 
 TRY = ("ridge", "linear_probe", "knn")  # what technique="auto" chooses from, by cross-validation
 FOLDS = 5
@@ -34,7 +34,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         """`y` is coded as techniques read it: class codes, 0/1 columns or numbers."""
         seen = self._see(X, fitting=True)
         names = TRY if self.technique == "auto" else (self.technique,)
-        fits = [n for n in names if seen.kind in _discover.load("techniques", n).accepts]
+        fits = [n for n in names if seen.kind in make(n).accepts]
         fits = fits or ["tfidf" if seen.kind == "counts" else names[0]]
         chosen = fits[0] if len(fits) == 1 else self._choose(fits, seen, y, groups)
         self.technique_ = self._build(chosen).fit(seen, y)
@@ -64,7 +64,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         return max(names, key=lambda n: worth[n])
 
     def _build(self, name: str) -> Any:
-        technique = _discover.load("techniques", name)()
+        technique = make(name)
         return technique.set_params(seed=self.random_state or 0) if "seed" in technique.get_params() else technique
 
     def _see(self, X: Any, *, fitting: bool = False) -> Activations:

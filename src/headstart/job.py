@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
 from headstart.data.read import read
+from headstart.data.views import view
 from headstart.errors import PlanError
 from headstart.evidence import gather
 from headstart.outcome import Seen, conclude, labels_curve, ship
@@ -28,8 +30,9 @@ from headstart.plan import Plan, seconds
 from headstart.report.card import model_card
 from headstart.report.page import render
 from headstart.result import Result, write_json
+from headstart.selection.contender import Contender, contenders, make, rows_a_class, unasked
 from headstart.selection.metrics import metric_for
-from headstart.selection.race import Clock, Contender, Field, Trial, best, contenders, race
+from headstart.selection.race import Clock, Field, Trial, best, race
 from headstart.selection.shortlist import rank
 
 SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
@@ -204,8 +207,9 @@ class _Job:
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
-        names = self.plan.techniques or _discover.names("techniques")
-        wanted = {_discover.load("techniques", n)().where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
+        assert data.target is not None
+        names = self.plan.techniques or unasked(rows_a_class(data.target))
+        wanted = {make(n).where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
         some = backbone.prepare(data.rows[:4])
         known = wanted & set(backbone.cuts)
         size = {cut: value.nbytes / 4 * len(data) for cut, value in backbone.prefix(some, known).items()}
@@ -214,21 +218,24 @@ class _Job:
     def _contenders(self, seen: Seen) -> list[Contender]:
         data, backbone = seen.data, seen.backbone
         classical = backbones.classical(data.modality)
-        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else _discover.names("techniques")
+        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else unasked(rows_a_class(seen.target))
         reader = backbone or backbones.get(classical, data)
-        names = []
-        for name in dict.fromkeys(wanted):
-            technique = _discover.load("techniques", name)()
+        known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
+        able = [n for n in known if _reads(n, reader)]
+        floor = CLASSICAL[data.modality]
+        for name in sorted(set(self.plan.techniques) - {*able, *floor}) if backbone else ():
+            technique = make(name)
             cut = technique.where(reader.cuts)
-            if cut in reader.cuts and reader.kind(cut) in technique.accepts:
-                names.append(name)
-            elif name in self.plan.techniques:
-                raise PlanError(
-                    f"technique {name!r} cannot read {reader.name!r}", expected=f"{sorted(technique.accepts)}"
-                )
-        if backbone is None:
-            names = [n for n in names if n == "majority"]
-        return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=CLASSICAL[data.modality])
+            raise PlanError(
+                f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
+                expected=f"{sorted(technique.accepts)}",
+                do=f"name another --backbone, or one of {', '.join(able)}",
+            )
+        names = [n for n in dict.fromkeys(wanted) if n in able]
+        if backbone is None:  # what was named runs on the classical features where it can
+            floor = tuple(dict.fromkeys([*floor, *(n for n in self.plan.techniques if n in able)]))
+            names = ["majority"]
+        return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=floor)
 
     def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, seen.data.fingerprint
@@ -241,19 +248,33 @@ class _Job:
             cut = technique.where(backbone.cuts)
             if seen.backbone is not None and (contender.backbone, cut) == (seen.backbone.name, "pooled"):
                 return seen.pooled
-            return self._get(backbone, data, cut)
+            return self._with_views(backbone, self._get(backbone, data, cut), data, technique.views)
 
         def on_end(trial: Trial) -> None:
             self.journal.keep(trial, key)
+            self.journal.spend(self.clock.elapsed())
             self.listener.say(_line(trial))
 
         train, valid, test = (data.rows_of(s) for s in SPLITS)
-        ground = Field(see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed)
+        ground = Field(
+            see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed,
+            folder=lambda c: self.journal.unfinished(c, key), keep_source=self.plan.keep_source,
+        )  # fmt: skip
         trials = race(
             entries, ground, self.clock, keep=self.tail, done=done, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s) if s else None,
         )  # fmt: skip
         return trials, ground
+
+    def _with_views(self, backbone: Backbone, seen: Activations, data: Dataset, views: int) -> Activations:
+        """Besides the pictures themselves, what the backbone says of other views of those that are trained on."""
+        if not views or data.modality != "image":
+            return seen
+        train = data.rows_of("train")
+        place = np.zeros(len(data), dtype=int)  # rows that are not trained on show the first view: nobody looks
+        place[train] = np.arange(len(train))
+        others = (self._get(backbone, view(data.take(train), k), seen.cut) for k in range(views))
+        return replace(seen, views=tuple(other[place] for other in others))
 
     def _get(self, backbone: Backbone, data: Dataset, cut: str, *besides: str) -> Activations:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
@@ -263,6 +284,16 @@ class _Job:
     def _report(self, result: Result) -> None:
         (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")
         render(self.out)
+
+
+def _kind(backbone: Backbone, cut: str) -> str:
+    return backbone.kind(cut) if cut in backbone.cuts else "nothing"
+
+
+def _reads(technique: str, backbone: Backbone) -> bool:
+    """Whether a technique accepts what a backbone gives at the cut that it reads."""
+    made = make(technique)
+    return _kind(backbone, made.where(backbone.cuts)) in made.accepts
 
 
 def _line(trial: Trial) -> str:

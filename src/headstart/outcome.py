@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from headstart.model import Card, Model, load_state
 from headstart.plan import Plan
 from headstart.result import Result
 from headstart.selection.calibration import temperature
+from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval
-from headstart.selection.race import Contender, Field, Trial
+from headstart.selection.race import Field, Trial
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     judged = "known" if "known" in winner.scores else "valid"
     y = seen.target[ground.known if judged == "known" else ground.valid]
     card = Card(
-        backbone=contender.backbone, technique=contender.technique, cut=winner.cut, params=winner.params,
+        backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
         target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
         temperature=1.0 if data.target_kind == "number" else temperature(winner.scores[judged], y),
@@ -95,7 +96,7 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
         command=plan.command(),
         headstart=headstart.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        plan={k: v for k, v in asdict(plan).items() if v not in (None, ())},
+        plan=plan.given(),
         data={
             "modality": data.modality, "target_kind": data.target_kind, "rows": len(data), "counts": counts,
             "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],

@@ -49,11 +49,16 @@ class Plan:
     precision: str = "auto"  # "auto" | "fp32" | "bf16" | "int8": how prefixes are computed, behind a quality gate
     cache: str | None = None  # folder of the activation store; None: the user's cache folder
     seed: int = 0
+    keep_source: bool = False  # measure how much of the pre-trained network each fine-tuning forgets
 
     def to_toml(self) -> str:
         """TOML with one line a field; unset fields are left out."""
-        known = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v not in (None, ())}
+        known = {k: list(v) if isinstance(v, tuple) else v for k, v in self.given().items()}
         return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in known.items())
+
+    def given(self) -> dict[str, Any]:
+        """The fields that are set."""
+        return {k: v for k, v in asdict(self).items() if v not in (None, ()) and v is not False}
 
     def command(self) -> str:
         """The line that repeats this run."""
@@ -64,6 +69,7 @@ class Plan:
         for name, values in (("input", self.inputs), ("backbone", self.backbones), ("technique", self.techniques)):
             for value in values:
                 words += [f"--{name}", value]
+        words += ["--keep-source"] if self.keep_source else []
         return shlex.join([*words, "--budget", f"{self.budget:g}s"])
 
     @classmethod

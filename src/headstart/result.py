@@ -9,7 +9,10 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
     data         {modality, target_kind, rows, classes, counts: {train, valid, test}, notes: [str],
                   skipped: [[name, why]]}
     shortlist    [{backbone, score, scores: {knn, ridge, logme}, rows, seconds, chosen, why}]
-    trials       [{backbone, technique, cut, role, status, why, seconds, fit_seconds, valid: Score, test: Score | null}]
+    trials       [{backbone, technique, cut, role, status, why, seconds, fit_seconds, valid: Score, test: Score | null,
+                   source: {cosine, cka, agreement} | null}]   source: what a fine-tuning left of the
+                 pre-trained network on valid rows, with --keep-source; each 1 where nothing was forgotten; agreement:
+                 share of rows that the pre-training's own classifier calls as before, where the weights bring it
                  role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
     best         {backbone, technique, cut, role, params}
     test         Score of what ships, through the served path

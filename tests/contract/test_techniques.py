@@ -18,27 +18,58 @@ from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.model import load_state, save_state
 from headstart.techniques._base import Technique
+from headstart.techniques._forgetting import forgetting
+from headstart.techniques._network import Trained
 
 NAMES = _discover.names("techniques")
-TRAINED = {"top_layers", "lp_ft", "full", "scratch"}
+TRAINED = {n for n in NAMES if issubclass(_discover.load("techniques", n), Trained)}
 WORKING = [n for n in NAMES if n != "majority"]
 ROWS, CLASSES = 150, 3
 
 
 class Tiny(nn.Module):
-    """A network above a cut: normalise, mix, pool."""
+    """A network above a cut: normalise, mix, pool; of maps, or of tokens."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, kind: str = "map") -> None:
         super().__init__()
         torch.manual_seed(seed)
-        body = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        )
-        self.steps = nn.ModuleDict({"body": body})
+        if kind == "map":
+            body = Step(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+            pool = Step(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        else:
+            body = Step(nn.LayerNorm(6), Mixer(6), nn.Linear(6, 8), nn.GELU())
+            pool = Step(Mean())
+        self.steps = nn.ModuleDict({"body": body, "pooled": pool})
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        out: Tensor = self.steps["body"](x.float())
+        x = x.float()
+        for step in self.steps.values():
+            x = step(x, mask)
+        return x
+
+
+class Step(nn.Sequential):
+    """A stage: called with a mask as well."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        out: Tensor = super().forward(x)
         return out
+
+
+class Mixer(nn.Module):
+    """Every token hears the mean of all: what a prompt says reaches the others."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hear = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.hear(x.mean(1, keepdim=True))
+
+
+class Mean(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
 
 
 class Source:
@@ -46,8 +77,19 @@ class Source:
 
     name, pretrained, fingerprint, cuts = "made", True, "made", ("input", "stem", "layer", "pooled")
 
+    def __init__(self, kind: str = "map") -> None:
+        self.kind = kind
+
     def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module:
-        return Tiny(seed=7 if fresh else 3)
+        return Tiny(seed=7 if fresh else 3, kind=self.kind)
+
+    def source_head(self) -> nn.Module | None:
+        torch.manual_seed(5)
+        return nn.Linear(8, 4)
+
+
+def kind_of(name: str) -> str:
+    return "map" if "map" in _discover.load("techniques", name).accepts else "tokens"
 
 
 def world(name: str, kind: str = "label", rows: int = ROWS, seed: int = 0) -> tuple[Activations, np.ndarray]:
@@ -57,7 +99,11 @@ def world(name: str, kind: str = "label", rows: int = ROWS, seed: int = 0) -> tu
     code[:CLASSES] = np.arange(CLASSES)
     accepts = _discover.load("techniques", name).accepts
     ids = np.arange(rows).astype(str)
-    if name in TRAINED:
+    if name in TRAINED and kind_of(name) == "tokens":
+        X = rng.normal(0, 0.3, (rows, 5, 6)).astype(np.float32)
+        X[np.arange(rows), :, code] += 1.5
+        seen = Activations(X, ids, "layer", "tokens", Source("tokens"))
+    elif name in TRAINED:
         X = rng.normal(0, 0.3, (rows, 3, 6, 6)).astype(np.float32)
         X[np.arange(rows), code] += 1.5
         seen = Activations(X, ids, "layer", "map", Source())
@@ -76,7 +122,8 @@ def world(name: str, kind: str = "label", rows: int = ROWS, seed: int = 0) -> tu
 def build(name: str, **settings: Any) -> Technique:
     technique = _discover.load("techniques", name)(**settings)
     if name in TRAINED:
-        technique.set_params(epochs=15, lr=3e-2 if name == "scratch" else 3e-3)
+        longer = {"epochs": 15, "lr": 3e-2 if name == "scratch" else 3e-3, "training": {"least": 1}}
+        technique.set_params(**{k: v for k, v in longer.items() if k in technique.get_params()})
     return technique
 
 
@@ -96,8 +143,13 @@ PAIRS = [(n, k) for n in NAMES for k in kinds(n)]
 
 
 def test_how_many_there_are() -> None:
-    assert len(NAMES) == 11
+    assert len(NAMES) == 24
     assert set(NAMES) > TRAINED
+
+
+def test_the_page_of_techniques_names_each() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "techniques.md").read_text(encoding="utf-8")
+    assert not [n for n in NAMES if f"| `{n}` |" not in page]
 
 
 @pytest.mark.parametrize(("name", "kind"), [p for p in PAIRS if p[0] != "majority"])
@@ -131,7 +183,7 @@ def test_kept_and_restored_it_says_the_same_bit_for_bit(name: str, kind: str, tm
     technique = build(name).fit(X, y)
     save_state(technique.state(), tmp_path / "state")
     json.loads((tmp_path / "state.json").read_text())
-    again = build(name).restore(load_state(tmp_path / "state"), lambda: Tiny(seed=99))
+    again = build(name).restore(load_state(tmp_path / "state"), lambda: Tiny(99, kind_of(name)))
     np.testing.assert_array_equal(again.predict_proba(X), technique.predict_proba(X))
 
 
@@ -187,9 +239,23 @@ def test_a_rare_class_is_not_ignored(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(TRAINED))
 def test_seconds_are_kept_and_frozen_statistics_stay(name: str) -> None:
     X, y = world(name, rows=60)
-    technique = build(name).set_params(epochs=100_000, seconds=0.5).fit(X, y)
+    technique = build(name).set_params(seconds=0.5, training={"least": 10_000_000}).fit(X, y)
     assert technique.done_["seconds"] < 5  # a step or two beyond the limit, whatever the machine
-    norms = [m for m in technique.network_.suffix.modules() if isinstance(m, nn.BatchNorm2d)]
-    start = [m for m in Tiny(3).modules() if isinstance(m, nn.BatchNorm2d)]
-    same = all(torch.equal(a.running_mean, b.running_mean) for a, b in zip(norms, start, strict=True))  # type: ignore[arg-type]
+    buffers = dict(Tiny(3, kind_of(name)).named_buffers())
+    assert buffers or kind_of(name) == "tokens"
+    after = {k: v for k, v in technique.network_.suffix.named_buffers() if "running" in k}
+    same = all(torch.equal(after[k.replace(".stage", "")], v) for k, v in buffers.items() if k in after)
     assert same == (name != "scratch")
+
+
+@pytest.mark.parametrize("name", sorted(TRAINED))
+def test_forgetting_is_nothing_without_training_and_something_after(name: str) -> None:
+    X, y = world(name, rows=60)
+    told = build(name).fit(X, y).forgetting(X)
+    if name == "scratch":
+        assert told is None
+        return
+    assert told is not None
+    assert set(told) == {"cosine", "cka", "agreement"}
+    assert told["cka"] <= 1 + 1e-6
+    assert forgetting(X, X.suffix()) == pytest.approx({"cosine": 1, "cka": 1, "agreement": 1})

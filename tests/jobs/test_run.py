@@ -70,6 +70,14 @@ def test_a_run_leaves_a_result_a_model_and_a_report(finished: Path) -> None:
     assert not list((finished / "model").rglob("*.pkl"))
 
 
+def test_a_technique_that_does_not_fit_says_why_and_what_would(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"stoch_norm.*cannot read.*ids.*one of.*lora"):
+        headstart.run(
+            place / "reviews.csv", target="mood", out=str(tmp_path / "x"), cache=str(place / "cache"), budget="24s",
+            techniques=("stoch_norm",),
+        )  # fmt: skip
+
+
 def test_the_loaded_model_answers_as_the_run_did(finished: Path) -> None:
     model = headstart.load(finished)
     said = model.predict(["This kettle is wonderful, I love it", "This lamp is a terrible waste of money"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from headstart.activations import engine
 from headstart.backbones import get
@@ -24,9 +26,12 @@ def pooled(backbone: Any, rows: list[Any], route: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("name", "rows"), [("minilm", TEXTS), ("efficientnet_lite0", PICTURES)])
-def test_every_route_gives_the_answer_of_the_network(name: str, rows: list[Any]) -> None:
+def test_every_route_gives_the_answer_of_the_network(
+    name: str, rows: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     backbone = get(name)
     exact = backbone.prefix(backbone.prepare(rows), ["pooled"])["pooled"].numpy()
+    monkeypatch.setattr(engine, "FEW", 0)
     for precision in ("fp32", "auto"):
         _, route = engine.choose(backbone, rows, ("pooled",), precision)
         np.testing.assert_allclose(pooled(backbone, rows, route), exact, atol=1e-3)
@@ -37,8 +42,8 @@ def test_a_route_that_errs_is_refused_and_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Wrong:
-        def __init__(self, backbone: Any, cuts: tuple[str, ...], precision: str) -> None:
-            self.cuts = cuts
+        def __init__(self, traced: Any, precision: str, some: Any) -> None:
+            self.cuts = traced.cuts
 
         def __call__(self, values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
             return {c: np.random.default_rng(0).normal(size=(len(values), 384)) for c in self.cuts}
@@ -97,3 +102,26 @@ def test_families_without_a_fixed_graph_are_run_by_torch(name: str) -> None:
     assert run is not None
     whole = backbone.prefix(batch, ["pooled"])["pooled"].numpy()
     np.testing.assert_allclose(run(batch.values, batch.mask)["pooled"], whole, atol=1e-6)
+
+
+def test_int8_products_are_near_enough_to_be_used() -> None:
+    backbone = get("minilm")
+    exact = backbone.prefix(backbone.prepare(TEXTS), ["pooled"])["pooled"].numpy()
+    name, route = engine.choose(backbone, TEXTS, ("pooled",), "int8")
+    told = pooled(backbone, TEXTS, route)
+    cosine = (told * exact).sum(1) / np.linalg.norm(told, axis=1) / np.linalg.norm(exact, axis=1)
+    assert name == "int8"
+    assert cosine.min() > 0.95
+    assert np.abs(told - exact).max() > 1e-3  # not float32 under another name
+
+
+def test_a_large_jpeg_is_read_whole_where_exact_numbers_are_asked_for(tmp_path: Path) -> None:
+    backbone, path = get("efficientnet_lite0"), tmp_path / "large.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (1400, 1600, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, quality=90)
+    whole, quick = (p([path]).values.int() for p in (backbone.prepare, backbone.prepare_quickly))
+    assert not engine.scales(backbone, "fp32")
+    assert engine.scales(backbone, "auto")
+    assert 0 < (whole - quick).abs().float().mean() < 8
+    small = Image.fromarray(noise[:300, :300])
+    assert (backbone.prepare([small]).values == backbone.prepare_quickly([small]).values).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,11 @@ import pytest
 
 from headstart import _discover
 from headstart.activations.activations import Activations
-from headstart.errors import NotApplicable
+from headstart.errors import NotApplicable, PlanError
 from headstart.selection import race as races
+from headstart.selection.contender import Contender, contenders, make, rows_a_class, unasked
 from headstart.selection.metrics import metric_for
-from headstart.selection.race import Clock, Contender, Field, best, contenders, race
+from headstart.selection.race import Clock, Field, best, race
 from headstart.techniques._base import Technique
 
 
@@ -131,3 +134,47 @@ def test_contenders_come_cheapest_first_with_their_roles() -> None:
     assert found[-1].technique == "full"
     assert next(c for c in found if c.technique == "scratch").role == "scratch"
     assert {c.backbone for c in found if c.role == "classical"} == {"ngrams"}
+
+
+def test_what_is_forgotten_is_measured_on_valid_rows_where_asked(known: dict[str, type[Technique]]) -> None:
+    class Forgets(oracle(0.9, 3)):  # type: ignore[misc]
+        def forgetting(self, X: Activations) -> dict[str, float]:
+            return {"rows": float(len(X))}
+
+    known |= {"forgets": Forgets, "head": oracle(0.7, 1)}
+    g = ground()
+    asked = replace(g, keep_source=True)
+    assert [t.source for t in race(entries("head", "forgets"), g, Clock(100))] == [None, None]
+    told = race(entries("head", "forgets"), asked, Clock(100))
+    assert [t.to_json()["source"] for t in told] == [None, {"rows": float(len(g.valid))}]
+
+
+def test_a_training_is_told_where_it_may_be_kept(known: dict[str, type[Technique]], tmp_path: Path) -> None:
+    known |= {"dear": oracle(0.9, 3), "cheap": oracle(0.7, 1)}
+    g = replace(ground(), folder=lambda c: tmp_path / c.technique)
+    cheap, dear = race(entries("cheap", "dear"), g, Clock(100))
+    assert cheap.fitted.folder is None
+    assert dear.fitted.folder == tmp_path / "dear"
+
+
+def test_who_races_unasked_depends_on_the_rows_a_class(known: dict[str, type[Technique]]) -> None:
+    for name in _discover.names("techniques"):
+        known[name] = oracle(0.5, 1)
+        known[name].unasked = None
+    known["knn"].unasked, known["full"].unasked = (0, 50), (50, 1000)
+    assert unasked(8) == ["knn"]
+    assert unasked(50) == ["full"]
+    assert unasked(2000) == []
+    assert rows_a_class(np.array([0, 0, 0, 1])) == 2
+    assert rows_a_class(np.zeros((7, 3), dtype=int)) == 7
+
+
+def test_settings_stand_after_a_colon() -> None:
+    made = Contender("minilm", "full:epochs=2,mix=cutmix,views=3", "pretrained").build(seed=5, rank=9)
+    assert (made.epochs, made.seed, made.training, made.views) == (2, 5, {"mix": "cutmix", "views": 3}, 3)
+    with pytest.raises(NotApplicable, match="epoch"):
+        make("full:epoch=2")
+    with pytest.raises(PlanError, match="knn"):
+        make("knn:loss=focal")
+    with pytest.raises(PlanError, match="no technique"):
+        make("lore:rank=2")

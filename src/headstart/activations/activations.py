@@ -33,6 +33,10 @@ class Source(Protocol):
         """A trainable copy of everything above a cut."""
         ...
 
+    def source_head(self) -> nn.Module | None:
+        """The classifier that the network was pre-trained with, on "pooled" vectors; None where there is none."""
+        ...
+
 
 class Values(Protocol):
     """Rows that may lie on disk: a numpy array, or the store's memory-mapped shards."""
@@ -61,6 +65,7 @@ class Activations:
     kind: Kind
     source: Source | None = None
     rows: np.ndarray | None = None  # positions in `values`; None = all of them, in order
+    views: tuple[Activations, ...] = ()  # the same rows seen differently, for training: augmentations that were stored
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -70,7 +75,7 @@ class Activations:
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index
         rows = index if self.rows is None else self.rows[index]
-        return replace(self, ids=self.ids[index], rows=rows)
+        return replace(self, ids=self.ids[index], rows=rows, views=tuple(v[index] for v in self.views))
 
     def batch(self, index: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Read rows: (values, mask); ragged kinds are padded with zeros and carry a boolean (n, t) mask."""
@@ -137,3 +142,7 @@ class Activations:
         if self.source is None:
             raise TypeError("these activations came from an array: there is no network above them")
         return self.source.suffix(self.cut, fresh=fresh)
+
+    def source_head(self) -> nn.Module | None:
+        """A copy of the classifier that the network was pre-trained with, where there is one: vectors to logits."""
+        return None if self.source is None else self.source.source_head()

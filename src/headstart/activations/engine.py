@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from headstart._compute import device, threads
-from headstart.activations._openvino import OpenvinoRoute
+from headstart.activations._openvino import OpenvinoRoute, Traced
 from headstart.activations._torch import TorchRoute
 from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
@@ -22,7 +22,9 @@ TOKENS = 1024  # of a batch of texts: more does not fill two cores better, and p
 PICTURES = 16  # of a batch of pictures
 CHUNK = 4096  # rows whose tokens are sorted by length together
 GATE_ROWS = 24  # of the user's own rows on which a fast route is held against the exact one
-GATE = {"bf16": 0.9999, "fp32": 0.99999, "int8": 0.99}  # least cosine of pooled vectors with the exact route's
+FEW = 48  # rows: fewer are read by torch before OpenVINO would be ready
+# Least cosine of a row with the exact route's: next to 1 where exact numbers were promised, less where speed was asked.
+GATE = {"auto": 0.99999, "fp32": 0.99999, "bf16": 0.98, "int8": 0.97}
 ROUTES = {"auto": ("fp32",), "fp32": ("fp32",), "bf16": ("bf16", "fp32"), "int8": ("int8", "bf16", "fp32")}
 
 Values = dict[str, list[np.ndarray]]
@@ -31,12 +33,13 @@ _chosen: dict[tuple[str, str, tuple[str, ...]], tuple[str, Route]] = {}
 
 
 def extract(
-    backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], *, route: Route | None = None
+    backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], *, route: Route | None = None, scaled: bool = False
 ) -> Iterator[tuple[np.ndarray, Values]]:
     """Values of some cuts for all rows, in the order that is cheapest: (positions, {cut: one array a row}).
 
     Texts are sorted by length and batched by number of tokens, so that almost nothing is padded; pictures are decoded
-    in threads while the network works on those before. Each row's answer depends on that row alone.
+    in threads while the network works on those before (`scaled`: large JPEGs at a fraction of their size, which is
+    quicker and changes pixels slightly). Each row's answer depends on that row alone.
     """
     if isinstance(backbone, Featurizer):
         raise TypeError("a classical backbone has no network to run")
@@ -44,7 +47,7 @@ def extract(
         route = _nothing
     elif route is None:
         route = TorchRoute(backbone, tuple(cuts))
-    batches = _texts(backbone, rows) if backbone.input_kind == "ids" else _pictures(backbone, rows)
+    batches = _texts(backbone, rows) if backbone.input_kind == "ids" else _pictures(backbone, rows, scaled=scaled)
     for positions, values, mask in batches:
         out = route(values, mask)
         if "input" in cuts:
@@ -65,30 +68,50 @@ def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precisi
     above = tuple(c for c in cuts if c != "input")
     if not above or isinstance(backbone, Featurizer):
         return "exact", None
+    if len(rows) < FEW and "fp32" in ROUTES[precision][:1]:  # both routes are exact, and this one is ready
+        return "fp32", TorchRoute(backbone, above)
     key = (backbone.fingerprint, precision, above)
-    if key not in _chosen:
-        _chosen[key] = _choose(backbone, rows, above, precision)
-    return _chosen[key]
+
+    def known() -> tuple[str, Route]:
+        if key not in _chosen:
+            _chosen[key] = _choose(backbone, rows, above, precision)
+        return _chosen[key]
+
+    def later(values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
+        return known()[1](values, mask)
+
+    exact = ROUTES[precision][0] == "fp32"  # then the name is known, and compiling waits for the first unknown row
+    return ("fp32", later) if exact else known()
+
+
+def scales(backbone: Backbone, precision: str) -> bool:
+    """Whether large JPEGs are read at a fraction of their size: unless exact numbers were asked for."""
+    return backbone.input_kind == "pixels" and precision != "fp32"
 
 
 def _choose(backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], precision: str) -> tuple[str, Route]:
     exact = TorchRoute(backbone, cuts)
     if device().type != "cpu":
         return "fp32", exact
-    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(GATE_ROWS, len(rows))).astype(int)]
+    many = (
+        GATE_ROWS if ROUTES[precision][0] != "fp32" else GATE_ROWS // 4
+    )  # a route that is exact errs everywhere or nowhere
+    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(many, len(rows))).astype(int)]
     batch = backbone.prepare(some)
     truth = exact(batch.values, batch.mask)
+    traced = Traced(backbone, cuts)
     for name in ROUTES[precision]:
         try:
-            fast = OpenvinoRoute(backbone, cuts, name)
+            fast = OpenvinoRoute(traced, name, batch)
             told = fast(batch.values, batch.mask)
         except (ImportError, RuntimeError, NotImplementedError) as error:
             log.info("the %s route cannot run %s (%s); trying the next", name, backbone.name, str(error)[:200])
             continue
         least = min(_cosine(told[cut], truth[cut]) for cut in cuts)
-        if least >= GATE[name]:
+        needed = GATE["fp32" if name == "fp32" else precision]
+        if least >= needed:
             return name, fast
-        log.warning("the %s route of %s was refused: cosine %.5f, needed %.5f", name, backbone.name, least, GATE[name])
+        log.warning("the %s route of %s was refused: cosine %.5f, needed %.5f", name, backbone.name, least, needed)
     return "fp32", exact
 
 
@@ -122,14 +145,17 @@ def _texts(backbone: Backbone, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray
             yield batch + start, torch.from_numpy(values), torch.from_numpy(mask)
 
 
-def _pictures(backbone: Backbone, rows: Sequence[Any]) -> Iterator[tuple[np.ndarray, torch.Tensor, None]]:
+def _pictures(
+    backbone: Backbone, rows: Sequence[Any], *, scaled: bool = False
+) -> Iterator[tuple[np.ndarray, torch.Tensor, None]]:
     """Batches of pictures, the next ones being decoded in threads (decoders let go of the interpreter)."""
+    prepare = backbone.prepare_quickly if scaled else backbone.prepare
     starts = range(0, len(rows), PICTURES)
     with ThreadPoolExecutor(threads()) as pool:
-        waiting = [pool.submit(backbone.prepare, rows[s : s + PICTURES]) for s in starts[:4]]
+        waiting = [pool.submit(prepare, rows[s : s + PICTURES]) for s in starts[:4]]
         for position, start in enumerate(starts):
             batch = waiting.pop(0).result()
             if position + 4 < len(starts):
                 following = starts[position + 4]
-                waiting.append(pool.submit(backbone.prepare, rows[following : following + PICTURES]))
+                waiting.append(pool.submit(prepare, rows[following : following + PICTURES]))
             yield np.arange(start, min(start + PICTURES, len(rows))), batch.values, None

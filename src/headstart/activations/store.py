@@ -25,6 +25,7 @@ from headstart.errors import StoreError
 
 VERSION = 1
 SHARD_ROWS, SHARD_BYTES = 1024, 32 << 20  # a shard is what a crash can lose
+Stream = Iterable[tuple[np.ndarray, engine.Values]]
 RAGGED = ("tokens", "ids")
 HALF_MAX = 6e4  # float16 ends at 65504
 LIMIT = 20 << 30  # bytes, or a fifth of the free disk where that is less
@@ -64,14 +65,18 @@ class ActivationStore:
         if self.folder is None:
             return self._live(backbone, data, wanted, precision)
         name, route = engine.choose(backbone, data.rows, wanted, precision)
-        homes = {cut: self._home(backbone, cut, "exact" if cut == "input" else name) for cut in wanted}
+        pixels = "-scaled" if engine.scales(backbone, precision) else ""
+        homes = {cut: self._home(backbone, cut, ("exact" if cut == "input" else name) + pixels) for cut in wanted}
         known = {cut: self._open(home) for cut, home in homes.items()}
         missing = _first_of_each(data.ids, set.intersection(*({*table} for table in known.values())))
         if len(missing):
             self._make_room(set(homes.values()))
             total, known_rows = len(data.ids), len(data.ids) - len(missing)
             start = time.monotonic()
-            self._compute(backbone, data.take(missing), homes, route, lambda done: tell(known_rows + done, total))
+            new = data.take(missing)
+            scaled = engine.scales(backbone, precision)
+            stream = _stream(backbone, new, wanted, route, scaled=scaled)
+            self._compute(backbone, new, homes, stream, lambda done: tell(known_rows + done, total))
             self.speed[backbone.name] = len(missing) / max(time.monotonic() - start, 1e-6)
         return {cut: self._gather(backbone, cut, homes[cut], data.ids) for cut in wanted}
 
@@ -127,18 +132,13 @@ class ActivationStore:
         return table
 
     def _compute(
-        self, backbone: Backbone, data: Dataset, homes: dict[str, Path], route: engine.Route | None,
+        self, backbone: Backbone, data: Dataset, homes: dict[str, Path], stream: Stream,
         tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         done, cuts = 0, list(homes)
         kinds: dict[str, str] = {cut: backbone.kind(cut) for cut in cuts}
         pending: dict[str, list[np.ndarray]] = {cut: [] for cut in cuts}
         ids: list[str] = []
-        if isinstance(backbone, Featurizer):
-            blocks = ((np.arange(s, min(s + 256, len(data.ids))),) for s in range(0, len(data.ids), 256))
-            stream = ((b, {cuts[0]: list(backbone.features([data.rows[int(i)] for i in b]))}) for (b,) in blocks)
-        else:
-            stream = engine.extract(backbone, data.rows, cuts, route=route)  # type: ignore[assignment]
         for positions, values in stream:
             ids += data.ids[positions].tolist()
             for cut in cuts:
@@ -172,7 +172,8 @@ class ActivationStore:
     def _live(self, backbone: Backbone, data: Dataset, cuts: list[str], precision: str) -> dict[str, Activations]:
         _, route = engine.choose(backbone, data.rows, cuts, precision)
         found: dict[str, list[Any]] = {cut: [None] * len(data.ids) for cut in cuts}
-        for positions, values in engine.extract(backbone, data.rows, cuts, route=route):
+        scaled = engine.scales(backbone, precision)
+        for positions, values in engine.extract(backbone, data.rows, cuts, route=route, scaled=scaled):
             for cut in cuts:
                 for position, value in zip(positions, values[cut], strict=True):
                     found[cut][position] = value
@@ -190,6 +191,14 @@ class ActivationStore:
                 shutil.rmtree(entry["folder"], ignore_errors=True)
                 self._shards.pop(Path(entry["folder"]), None)
                 total -= entry["bytes"]
+
+
+def _stream(backbone: Backbone, data: Dataset, cuts: list[str], route: engine.Route | None, *, scaled: bool) -> Stream:
+    """(positions, {cut: one array a row}) until all rows are there."""
+    if not isinstance(backbone, Featurizer):
+        return engine.extract(backbone, data.rows, cuts, route=route, scaled=scaled)
+    blocks = (np.arange(s, min(s + 256, len(data.ids))) for s in range(0, len(data.ids), 256))
+    return ((b, {cuts[0]: list(backbone.features([data.rows[int(i)] for i in b]))}) for b in blocks)
 
 
 class _Shard:

@@ -89,6 +89,10 @@ class Backbone(ABC):
     def prepare(self, rows: Sequence[Any]) -> Batch:
         """Raw rows to tensors: deterministic, and part of the weights (size, mean and deviation, tokenizer)."""
 
+    def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
+        """As `prepare`, but large JPEGs may be decoded at a fraction of their size."""
+        return self.prepare(rows)
+
     def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
         """Token ids of each row without padding, for families whose input kind is "ids"."""
         raise TypeError(f"{self.name} reads no tokens")
@@ -155,3 +159,7 @@ class Backbone(ABC):
         stages = self.fresh() if fresh else self.stages()
         above = stages[self.cuts.index(cut) :]
         return copy.deepcopy(Chain(above)).requires_grad_(True)
+
+    def source_head(self) -> nn.Module | None:
+        """A copy of the classifier that the weights were trained with, on "pooled" vectors; None where it is lost."""
+        return None

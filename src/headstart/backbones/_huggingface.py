@@ -157,7 +157,13 @@ def pretrained(folder: Path, **options: Any) -> tuple[Any, Any]:
     tokens = {k: v for k, v in options.items() if k == "gguf_file"}
     with Quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, **tokens)
-        model = transformers.AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32, **options)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **tokens)
+        for key in ("attention_probs_dropout_prob", "attention_dropout"):
+            if hasattr(config, key):  # torch has a fast attention for CPUs, but none that drops anything
+                setattr(config, key, 0.0)
+        model = transformers.AutoModel.from_pretrained(
+            folder, config=config, local_files_only=True, dtype=torch.float32, **options
+        )
     return model, tokenizer
 
 

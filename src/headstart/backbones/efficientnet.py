@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import Tensor, nn
 
 from headstart.backbones._timm import Part, Timm
 from headstart.backbones._weights import PACKAGED, verify
@@ -24,6 +26,7 @@ class Efficientnet(Timm):
     'pooled'
     """
 
+    _classifier: Sequence[Tensor] = ()
     timm_files: ClassVar[tuple[str, ...]] = ("efficientnet",)
     timm_names: ClassVar[tuple[str, ...]] = ("efficientnet", "tf_efficientnet", "gc_efficientnet")
 
@@ -40,7 +43,18 @@ class Efficientnet(Timm):
         if not fits:
             raise WeightsError(f"{path} does not fit tf_efficientnet_lite0", expected="296 tensors in timm's order")
         model.load_state_dict(dict(zip(wanted, tensors, strict=False)))
-        return cls(model, name, licence=PACKAGE.licence)
+        found = cls(model, name, licence=PACKAGE.licence)
+        found._classifier = tensors[len(wanted) :]
+        return found
+
+    def source_head(self) -> nn.Module | None:
+        """ImageNet's classifier, which the package carries after the trunk."""
+        if len(self._classifier) != 2:
+            return None
+        weight, bias = self._classifier
+        head = nn.Linear(weight.shape[1], weight.shape[0])
+        head.load_state_dict({"weight": weight, "bias": bias})
+        return head
 
     def parts(self, model: Any) -> list[Part]:
         """Stem, groups of blocks, last convolution, pooling."""

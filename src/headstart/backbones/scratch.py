@@ -38,6 +38,10 @@ class Scratch(Backbone):
         """As the network it copies."""
         return self.like.prepare(rows)
 
+    def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
+        """As the network it copies."""
+        return self.like.prepare_quickly(rows)
+
     def stages(self) -> list[Stage]:
         """The untrained stages."""
         return self._stages

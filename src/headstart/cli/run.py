@@ -24,11 +24,15 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     ] = None,
     out: Annotated[str | None, typer.Option(help="folder for the result; runs/<name of the data> by default")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
-    technique: Annotated[list[str] | None, typer.Option(help="technique to consider; may be repeated")] = None,
+    technique: Annotated[
+        list[str] | None,
+        typer.Option(help="technique to consider, as knn or lora:rank=4,loss=focal"),
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8: how features are computed")] = "auto",
     cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn")] = 0,
     sample: Annotated[str | None, typer.Option(help="run on a public set instead: reviews, emoji, ...")] = None,
+    keep_source: Annotated[bool, typer.Option("--keep-source", help="measure what each fine-tuning forgets")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out that was stopped")] = False,
     json: Annotated[bool, typer.Option("--json", help="print result.json and nothing else")] = False,
 ) -> None:
@@ -55,7 +59,7 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
         plan = Plan(
             data=data, target=target, inputs=tuple(input or ()), group=group, split=split, modality=modality,
             out=str(folder), budget=allowed or Plan.budget, backbones=tuple(backbone or ()),
-            techniques=tuple(technique or ()), precision=precision, cache=cache, seed=seed,
+            techniques=tuple(technique or ()), precision=precision, cache=cache, seed=seed, keep_source=keep_source,
         )  # fmt: skip
     _go(plan, resume=resume, as_json=json)
 

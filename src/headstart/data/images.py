@@ -40,6 +40,9 @@ def decode(row: Any, at_least: int | None = None) -> Image.Image:
     >>> decode(np.zeros((4, 6), dtype=np.uint8)).size
     (6, 4)
     """
+    if hasattr(row, "decode") and not isinstance(row, bytes | bytearray):  # a view, which decodes itself
+        told: Image.Image = row.decode(at_least)
+        return told
     with _faults():
         return _upright(_open(row, at_least))
 

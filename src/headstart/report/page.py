@@ -84,14 +84,26 @@ def _trials(result: Result) -> dict[str, Any]:
         {
             **t, "ships": (t["backbone"], t["technique"], t["role"]) == best,
             "valid": _score(t["valid"]), "test": _score(t["test"]), "seconds": f"{t['seconds']:.1f}",
+            "kept": kept(t),
         }
         for t in done
     ]  # fmt: skip
     return {
         "trials": rows,
+        "kept": any(t.get("source") for t in done),
         "board": Markup(_board(done)) if done else None,
         "unfinished": [t for t in result.trials if t["status"] != "done"],
     }
+
+
+def kept(trial: dict[str, Any]) -> str:
+    """What a fine-tuning left of the pre-trained network, in words.
+
+    >>> kept({"source": {"cosine": 0.91, "cka": 0.8, "agreement": 0.75}})
+    'cosine 0.910, cka 0.800, agreement 0.750'
+    """
+    source = trial.get("source") or {}
+    return ", ".join(f"{name} {value:.3f}" for name, value in source.items()) or "all: frozen"
 
 
 def _board(done: list[dict[str, Any]]) -> str:

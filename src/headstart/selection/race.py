@@ -6,19 +6,19 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart import _discover
 from headstart.activations.activations import Activations
 from headstart.errors import HeadstartError, NotApplicable
+from headstart.selection.contender import Contender
 from headstart.selection.metrics import Metric, interval, paired
 
 NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
 LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
 ALWAYS = ("majority", "classical", "scratch")  # roles that every other number stands on
-FIT_SHARE = 0.7  # of a contender's time; predictions on valid and test take the rest
 FOLDS = 5
 FEW = 2000  # up to so many known rows, cheap contenders are judged by cross-validation: few valid rows say little
 SURE = 0.84  # standard errors by which a dearer contender must win on valid to replace a cheaper one: 4 times in 5
@@ -40,27 +40,6 @@ class Clock:
         return self.budget * (1 - keep) - self.elapsed()
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A pair of backbone and technique, and the role it plays in the verdict."""
-
-    backbone: str
-    technique: str
-    role: str  # "pretrained" | "scratch" | "classical" | "majority"
-
-    @property
-    def cost(self) -> int:
-        """Order in the race: 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network."""
-        cost: int = _discover.load("techniques", self.technique).cost
-        return cost
-
-    def build(self, **settings: Any) -> Any:
-        """The technique, unfitted, with those of the settings that it knows."""
-        technique = _discover.load("techniques", self.technique)()
-        known = technique.get_params()
-        return technique.set_params(**{k: v for k, v in settings.items() if k in known})
-
-
 @dataclass
 class Trial:
     """What became of one contender.
@@ -79,6 +58,7 @@ class Trial:
     valid: dict[str, Any] | None = None
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     fitted: Any = None
+    source: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The trial as `result.json` shows it."""
@@ -86,7 +66,7 @@ class Trial:
         return {
             "backbone": c.backbone, "technique": c.technique, "cut": self.cut, "role": c.role, "status": self.status,
             "why": self.why, "seconds": round(self.seconds, 2), "fit_seconds": round(self.fit_seconds, 2),
-            "params": self.params, "valid": self.valid, "test": None,
+            "params": self.params, "valid": self.valid, "test": None, "source": self.source,
         }  # fmt: skip
 
 
@@ -102,6 +82,8 @@ class Field:
     metric: Metric
     groups: np.ndarray | None = None
     seed: int = 0
+    folder: Callable[[Contender], Path] | None = None  # where an unfinished training may be kept
+    keep_source: bool = False  # measure what fine-tuning forgets, on the valid rows
 
     @property
     def known(self) -> np.ndarray:
@@ -114,17 +96,6 @@ class Field:
         if self.y.ndim == 2:
             return int(self.y.shape[1])
         return 1 if np.issubdtype(self.y.dtype, np.floating) else int(self.y.max()) + 1
-
-
-def contenders(
-    names: Sequence[str], backbone: str, classical: str, *, kind: str, floor: Sequence[str]
-) -> list[Contender]:
-    """Everything that may run, cheapest first; `floor` names the techniques that read the classical features."""
-    own = [Contender(classical, n, "classical") for n in floor]
-    rest = [Contender(backbone, n, {"majority": "majority", "scratch": "scratch"}.get(n, "pretrained")) for n in names]
-    fits = [c for c in own + rest if kind in _discover.load("techniques", c.technique).learns]
-    order = {"majority": 0, "classical": 1, "scratch": 3}
-    return sorted(fits, key=lambda c: (2.5 if c.role == "scratch" else c.cost, order.get(c.role, 2)))
 
 
 def race(
@@ -236,10 +207,11 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         seen = ground.see(entry, technique)
         trial.cut = seen.cut
         if share is not None:
-            limit = share * FIT_SHARE - (time.monotonic() - start)
+            limit = share - (time.monotonic() - start)  # predictions included
             if limit < LEAST_SECONDS / 2:
                 raise NotApplicable("reading its activations took the time it had")
             technique = technique.set_params(seconds=limit)
+            technique.folder = ground.folder(entry) if ground.folder else None
         fit_start = time.monotonic()
         technique.fit(seen[ground.train], ground.y[ground.train])
         trial.fit_seconds = time.monotonic() - fit_start
@@ -249,6 +221,8 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         if not np.isfinite(trial.scores["valid"]).all():
             raise NotApplicable("its predictions are not finite numbers")
         trial.scores["test"] = technique.predict_proba(seen[ground.test])
+        if ground.keep_source:
+            trial.source = technique.forgetting(seen[ground.valid])
         judged, key = ground.valid, "valid"
         if not dear and entry.cost > 0 and len(ground.known) <= FEW:
             exact = technique.left_out() is not None and ground.groups is None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -46,7 +48,15 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
     cut: ClassVar[str] = "pooled"
     accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
     learns: ClassVar[frozenset[str]] = frozenset({"label"})
+    unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # rows a class for which it races without being named
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
+
+    folder: Path | None = None  # where an unfinished `fit` may be kept, if anywhere
+
+    @property
+    def views(self) -> int:
+        """How many other views of each training picture `fit` can make use of."""
+        return 0
 
     def where(self, cuts: Sequence[str]) -> str:
         """The cut this technique reads on a backbone with these cuts (from "input" to "pooled")."""
@@ -75,6 +85,10 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
 
     def left_out(self) -> np.ndarray | None:
         """What `predict_proba` would have said of each training row, had it been left out; None where unknown."""
+        return None
+
+    def forgetting(self, X: Activations) -> dict[str, float] | None:
+        """How far the network moved from the pre-trained one on these rows; None where nothing below a head moved."""
         return None
 
     def _check(self, y: np.ndarray) -> str:

@@ -3,148 +3,151 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart._compute import bf16_pays, device
+from headstart._compute import device
 from headstart.activations.activations import Activations
+from headstart.techniques import _augment
+from headstart.techniques._checkpoint import EVERY, Checkpoint, generator
+from headstart.techniques._forward import autocast, outputs, tensors
+from headstart.techniques._head import Network
+from headstart.techniques._learner import Learner, Recipe
+from headstart.techniques._objective import Told, row_losses
+from headstart.techniques._schedule import rate
+from headstart.techniques._track import tracker
 
-WARM_UP = 0.1  # share of the training in which the rate rises
-FINAL = 0.02  # of the rate, at the end
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: rates, length and limits."""
-
-    epochs: float = 5
-    lr: float = 5e-4
-    head_lr: float = 5e-3
-    layer_decay: float = 0.9  # rate of a stage over that of the one above it
-    weight_decay: float = 0.01
-    batch: int = 16
-    seconds: float | None = None
-    seed: int = 0
-    norm_learns: bool = False  # BatchNorm statistics follow the data; only for networks that start untrained
-    patience: int = 3  # epochs without gain on the held-out rows; needs held-out rows
+LOOK = 10  # steps at least between two looks at the held-out rows: an epoch of few rows is a step or two
+Held = tuple[Activations, np.ndarray]
 
 
-def loss_of(kind: str) -> nn.Module:
-    """Cross entropy for label, binary cross entropy for labels, squared error for number; all per row."""
-    if kind == "label":
-        return nn.CrossEntropyLoss(reduction="none")
-    return nn.BCEWithLogitsLoss(reduction="none") if kind == "labels" else nn.MSELoss(reduction="none")
+@dataclass
+class _Progress:
+    """Where a training stands; with the tensors beside it, what a checkpoint holds."""
+
+    step: int = 0
+    within: int = 0  # batches of this epoch that are done
+    parts: int = 1
+    waited: int = 0
+    looked: int = 0  # the step at which the held-out rows were last looked at
+    best: float = math.inf
+    spent: float = 0.0
 
 
 def train(
-    network: nn.Module, X: Activations, y: np.ndarray, weight: np.ndarray, kind: str, recipe: Recipe,
-    held: tuple[Activations, np.ndarray] | None = None,
+    network: Network, X: Activations, y: np.ndarray, weight: np.ndarray, kind: str, recipe: Recipe,
+    held: Held | None = None, learner: Learner | None = None,
 ) -> dict[str, float]:  # fmt: skip
-    """Train `network(values, mask) -> outputs` in place; returns what was done: epochs, steps, seconds.
+    """Train a network in place; returns what was done: steps, seconds.
 
-    The rate follows a cosine over max(share of epochs, share of seconds), so a training that runs out of time has still
-    gone through its whole schedule. With held-out rows the weights of the best epoch come back. A step that does not
-    fit into memory is repeated in halves that add up to the same gradient.
+    The rate follows its schedule over max(share of epochs, share of seconds), so a training that runs out of time has
+    still gone through all of it. With held-out rows the weights of the best epoch come back. A step that does not fit
+    into memory is repeated in halves that add up to the same gradient.
     """
+    learner = learner or Learner()
+    _augment.check(X.kind, recipe.augment, recipe.mix)
     torch.manual_seed(recipe.seed)
-    start = time.monotonic()
-    rng = np.random.default_rng(recipe.seed)
-    place = device()
-    network.to(place).train()
-    if not recipe.norm_learns:
-        freeze_norms(network)
-    optimiser = torch.optim.AdamW(_groups(network, recipe), fused=place.type in ("cpu", "cuda"))
+    network.to(device())
+    _ready(network, recipe)
+    optimiser = torch.optim.AdamW(learner.groups(network, recipe), fused=device().type in ("cpu", "cuda"))
     rates = [group["lr"] for group in optimiser.param_groups]
-    loss = loss_of(kind)
+    scaler = torch.amp.GradScaler(device().type, enabled=autocast(X.kind, recipe.precision)["dtype"] == torch.float16)
+    tracked = tracker(recipe.track, learner.folder)
+    checkpoint = Checkpoint(learner.folder, _key(X, recipe), recipe.checkpoint)
+    average = {k: v.detach().clone() for k, v in network.state_dict().items()} if recipe.ema else {}
+    kept: dict[str, Tensor] = {}
+    at, chance, over = _Progress(), None, False
+    if (found := checkpoint.read()) is not None:
+        network.load_state_dict(found["network"])
+        optimiser.load_state_dict(found["optimiser"])
+        scaler.load_state_dict(found["scaler"])
+        at, chance, average, kept = _Progress(**found["at"]), found["epoch"], found["average"], found["kept"]
+    rng = generator(chance, recipe.seed)
+    start, before = time.monotonic() - at.spent, at.spent
+    total = max(recipe.least, round(math.ceil(len(X) / recipe.batch) * recipe.epochs))
     lengths = X.lengths()
-    steps_an_epoch = math.ceil(len(X) / recipe.batch)
-    total = max(1, round(steps_an_epoch * recipe.epochs))
-    step, parts, waited = 0, 1, 0
-    best: tuple[float, dict[str, Tensor]] | None = None
-    while step < total:
-        for batch in _bucketed(lengths, recipe.batch, rng):
-            spent = (time.monotonic() - start) / recipe.seconds if recipe.seconds else 0.0
-            done = max(step / total, spent)
-            if step >= total or done >= 1:
-                step = total
+    while at.step < total and not over:
+        chance = rng.bit_generator.state
+        batches = learner.batches(lengths, y, recipe.batch, rng)
+        for batch in batches[at.within :]:
+            at.spent = time.monotonic() - start
+            done = max(at.step / total, at.spent / (before + recipe.seconds) if recipe.seconds else 0.0)
+            if over := done >= 1:
                 break
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * _schedule(done)
+            learner.at(network, done)
+            for group, top in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = top * rate(recipe.schedule, done)
             optimiser.zero_grad(set_to_none=True)
-            parts = _accumulate(network, loss, X, y, weight, batch, parts)
+            loss, at.parts = _accumulate(network, learner, (X, y, weight, kind), batch, at.parts, recipe, scaler)
+            scaler.unscale_(optimiser)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            step += 1
-        if held is not None:
-            value = _held_loss(network, loss, *held)
-            network.train()
-            if not recipe.norm_learns:
-                freeze_norms(network)
-            if best is None or value < best[0]:
-                best, waited = (value, copy.deepcopy(network.state_dict())), 0
-            elif (waited := waited + 1) >= recipe.patience:
+            scaler.step(optimiser)
+            scaler.update()
+            at.step, at.within = at.step + 1, at.within + 1
+            if average:
+                _follow(average, network, recipe.ema)
+            if recipe.track:
+                tracked.log(at.step, {"loss": float(loss), "rate": rate(recipe.schedule, done)})
+            if checkpoint.due():
+                at.spent = time.monotonic() - start
+                checkpoint.write({
+                    "network": network.state_dict(), "optimiser": optimiser.state_dict(), "kept": kept,
+                    "scaler": scaler.state_dict(), "at": asdict(at), "epoch": chance, "average": average,
+                })  # fmt: skip
+        at.within = 0
+        if held is not None and (at.step - at.looked >= LOOK or over or at.step >= total):
+            at.looked = at.step
+            with _swapped(network, average):
+                value = held_value(network, held, kind, recipe)
+            tracked.log(at.step, {f"held_out/{recipe.stop_on}": value})
+            _ready(network, recipe)
+            if not kept or value < at.best:
+                kept, at.best, at.waited = copy.deepcopy(average or network.state_dict()), value, 0
+            elif (waited := at.waited + 1) >= recipe.patience:
                 break
-    if best is not None:
-        network.load_state_dict(best[1])
+            else:
+                at.waited = waited
+    if kept or average:
+        network.load_state_dict(kept or average)
     network.eval()
-    return {"steps": float(step), "seconds": time.monotonic() - start}
+    tracked.close()
+    checkpoint.done()
+    return {"steps": float(at.step), "seconds": time.monotonic() - start}
 
 
-def freeze_norms(network: nn.Module) -> None:
-    """BatchNorm keeps its statistics and dropout stays as it is: small batches would wash out what was learnt."""
+def _ready(network: nn.Module, recipe: Recipe) -> None:
+    """Training mode; BatchNorm keeps its statistics: small batches would wash out what was learnt."""
+    network.train()
     for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not recipe.norm_learns:
             module.eval()
 
 
-@torch.inference_mode()
-def outputs(network: nn.Module, X: Activations, batch: int = 32) -> np.ndarray:
-    """Outputs (n, k) of a network in eval mode, rows sorted by length so that little is padded."""
-    network.to(device()).eval()
-    order = np.argsort(X.lengths(), kind="stable")
-    parts = []
-    for start in range(0, len(order), batch):
-        values, mask = tensors(X, order[start : start + batch])
-        with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
-            parts.append(network(values, mask).float().cpu().numpy())
-    out = np.concatenate(parts)
-    return np.asarray(out[np.argsort(order, kind="stable")])
-
-
-def tensors(X: Activations, index: np.ndarray) -> tuple[Tensor, Tensor | None]:
-    """Some rows as the network reads them; stored half precision comes back to float32."""
-    values, mask = X.batch(index)
-    x = torch.from_numpy(np.ascontiguousarray(values))
-    x = x.float() if x.dtype == torch.float16 else x
-    m = None if mask is None or mask.all() else torch.from_numpy(mask).to(device())
-    if device().type == "cuda":
-        x = x.pin_memory()
-    x = x.to(device(), non_blocking=True)
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x, m
-
-
 def _accumulate(
-    network: nn.Module, loss: nn.Module, X: Activations, y: np.ndarray, weight: np.ndarray, batch: np.ndarray,
-    parts: int,
-) -> int:  # fmt: skip
-    """Gradients of a batch, in so many parts that each fits into memory; returns that number."""
+    network: Network, learner: Learner, rows: tuple[Activations, np.ndarray, np.ndarray, str], batch: np.ndarray,
+    parts: int, recipe: Recipe, scaler: torch.amp.GradScaler,
+) -> tuple[Tensor, int]:  # fmt: skip
+    """Gradients of a batch, in so many parts that each fits into memory; returns the loss and that number."""
+    X, y, weight, kind = rows
+    seen = (X, *X.views)[int(torch.randint(1 + len(X.views), ()))] if X.views else X
     share = float(weight[batch].sum())
     while True:
         try:
+            total = torch.zeros((), device=device())
             for part in np.array_split(batch, min(parts, len(batch))):
-                values, mask = tensors(X, part)
-                with torch.autocast(device().type, torch.bfloat16, enabled=_halved(X.kind)):
-                    told = network(values, mask)
                 w = torch.as_tensor(weight[part], dtype=torch.float32, device=device()) / share
-                (_row_loss(loss, told.float(), y[part]) * w).sum().backward()
-            return parts
+                loss = learner.loss(network, _told(network, tensors(seen, part), (y[part], w, kind), recipe, X))
+                scaler.scale(loss).backward()
+                total += loss.detach()
+            return total, parts
         except (torch.OutOfMemoryError, MemoryError):
             if parts >= len(batch):
                 raise
@@ -154,50 +157,60 @@ def _accumulate(
                 torch.cuda.empty_cache()
 
 
-def _halved(kind: str) -> bool:
-    """bfloat16 on CUDA, and where it pays on a CPU, but not for maps there: depthwise convolutions are slower in it."""
-    return device().type == "cuda" or (kind in ("tokens", "ids", "vector") and bf16_pays())
+def _told(
+    network: Network, inputs: tuple[Tensor, Tensor | None], rows: tuple[np.ndarray, Tensor, str], recipe: Recipe,
+    X: Activations,
+) -> Told:  # fmt: skip
+    values, mask = inputs
+    y, weight, kind = torch.from_numpy(np.ascontiguousarray(rows[0])).to(values.device), rows[1], rows[2]
+    if recipe.augment:
+        values = _augment.views(values, recipe.augment)
+    other, share = None, 1.0
+    if recipe.mix and len(values) > 1:
+        values, other, share = _augment.mixed(values, recipe.mix)
+    with torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
+        features = network.features(values, mask)
+    said = network.told(features.float()).float()
+    losses = row_losses(kind, said, y, recipe.loss)
+    if other is not None:
+        losses = share * losses + (1 - share) * row_losses(kind, said, y[other], recipe.loss)
+    return Told(features, said, losses, y, weight)
 
 
-def _row_loss(loss: nn.Module, told: Tensor, y: np.ndarray) -> Tensor:
-    true = torch.from_numpy(np.ascontiguousarray(y)).to(told.device)
-    if told.ndim == 2 and y.ndim == 1 and np.issubdtype(y.dtype, np.floating):
-        true = true[:, None]
-    value: Tensor = loss(told, true if y.ndim == 1 and not np.issubdtype(y.dtype, np.floating) else true.float())
-    return value if value.ndim == 1 else value.mean(1)
+def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
 
 
-def _held_loss(network: nn.Module, loss: nn.Module, X: Activations, y: np.ndarray) -> float:
-    return float(_row_loss(loss, torch.from_numpy(outputs(network, X)).clone(), y).mean())
+@contextmanager
+def _swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
+    """The network with other weights for a moment; with its own where none are given."""
+    if not weights:
+        yield
+        return
+    own = {k: v.clone() for k, v in network.state_dict().items()}
+    network.load_state_dict(weights)
+    yield
+    network.load_state_dict(own)
 
 
-def _schedule(done: float) -> float:
-    if done < WARM_UP:
-        return max(done / WARM_UP, 0.05)
-    return FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+def held_value(network: Network, held: Held, kind: str, recipe: Recipe) -> float:
+    """What early stopping lowers on the held-out rows: the loss, or one minus a score."""
+    told, y = outputs(network, held[0]), held[1]
+    if recipe.stop_on != "loss" and kind == "label":
+        from sklearn.metrics import f1_score, recall_score
+
+        said = told.argmax(1)
+        seen = np.unique(y)
+        score = recall_score if recipe.stop_on == "balanced_accuracy" else f1_score
+        return 1 - float(score(y, said, labels=seen, average="macro", zero_division=0))
+    return float(row_losses(kind, torch.from_numpy(told.copy()), torch.from_numpy(np.ascontiguousarray(y))).mean())
 
 
-def _bucketed(lengths: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Batches in random order, each of rows of about one length."""
-    noisy = lengths * rng.uniform(0.95, 1.05, len(lengths)) + rng.random(len(lengths))
-    batches = np.array_split(np.argsort(noisy, kind="stable"), math.ceil(len(lengths) / size))
-    for i in rng.permutation(len(batches)):
-        yield batches[i]
-
-
-def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    """Parameters with their rates: the head its own, each stage below the top a little less than the one above.
-
-    Biases and norms are not decayed.
-    """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    suffix: Any = network.get_submodule("suffix")
-    stages: list[nn.Module] = list(suffix.steps.values())
-    for depth, module in enumerate([*stages, network.get_submodule("head")]):
-        is_head = depth == len(stages)
-        rate = recipe.head_lr if is_head else recipe.lr * recipe.layer_decay ** (len(stages) - 1 - depth)
-        for parameter in module.parameters():
-            if parameter.requires_grad:
-                decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
-                groups.setdefault((rate, decay), []).append(parameter)
-    return [{"params": p, "lr": lr, "weight_decay": decay} for (lr, decay), p in groups.items()]
+def _key(X: Activations, recipe: Recipe) -> str:
+    """Of rows and recipe: another training does not go on from this one's checkpoint."""
+    words = repr((replace(recipe, seconds=None, checkpoint=EVERY), X.cut))
+    return hashlib.sha256(words.encode() + "".join(X.ids.tolist()).encode()).hexdigest()

@@ -2,71 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from headstart._compute import device
 from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
 from headstart.techniques._base import State, Technique
-from headstart.techniques._linear import class_weights, logits_to_probability
-from headstart.techniques._loop import Recipe, outputs, train
+from headstart.techniques._forgetting import forgetting
+from headstart.techniques._forward import outputs, tensors
+from headstart.techniques._head import Network
+from headstart.techniques._learner import Learner, Recipe, changed
+from headstart.techniques._linear import class_weights, logistic, logits_to_probability, ridge_path, targets
+from headstart.techniques._loop import Held, train
+from headstart.techniques._objective import balanced_weights
 
+STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
+AFTER = 0.7  # rows that will be predicted, valid and test, over those that were trained on
 FEW = 200  # fewer training rows than this are all trained on: no early stopping
-HELD = 0.1
 
 
-class Network(nn.Module):
-    """The stages above the cut and a linear head on standardised vectors."""
+class Trained(Technique, Learner):
+    """Base of techniques that train what lies above a cut; they differ in the cut, the start and the recipe.
 
-    def __init__(self, suffix: nn.Module, width: int, outs: int) -> None:
-        super().__init__()
-        self.suffix = suffix
-        self.scale = nn.BatchNorm1d(width, affine=False)
-        self.head = nn.Linear(width, outs)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        out: Tensor = self.head(self.scale(self.suffix(values, mask).float()))
-        return out
-
-
-class Trained(Technique):
-    """Base of techniques that train what lies above a cut; they differ in the cut, the start and the recipe."""
+    A technique states its `usual` recipe and how many stages it trains (`depth`, None: all), and overrides of `wrap`
+    (modules that stay), `begin` (before training), `loss`, `groups`, `at` (see `Learner`) and `finish` what it needs.
+    Of the settings, `layers`, `epochs` and `lr` are the technique's own where they are None, and `training` names other
+    fields of the recipe: {"loss": "focal"}, {"mix": "cutmix"}, {"schedule": "slanted"}, {"track": "tensorboard"}.
+    """
 
     accepts = frozenset({"tokens", "map", "ids", "pixels"})
     learns = frozenset({"label", "labels", "number"})
-    fresh = False  # start from untrained weights
+    usual: ClassVar[Recipe]
+    depth: ClassVar[int | None] = None
+    unasked: ClassVar[tuple[float, float] | None] = None
+    fresh: ClassVar[bool] = False  # start from untrained weights
+    few: ClassVar[int] = FEW
+    held_share: ClassVar[float] = 0.1
+
+    def __init__(
+        self, layers: int | None = None, epochs: float | None = None, lr: float | None = None,
+        seconds: float | None = None, seed: int = 0, training: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.layers = layers
+        self.epochs = epochs
+        self.lr = lr
+        self.seconds = seconds
+        self.seed = seed
+        self.training = training
+
+    def where(self, cuts: Sequence[str]) -> str:
+        """The cut below the last so many stages that have weights (the pooling has none); the input where all learn."""
+        layers = self.depth if self.layers is None else self.layers
+        return cuts[0] if layers is None else cuts[max(0, len(cuts) - 2 - layers)]
 
     def recipe(self) -> Recipe:
-        """How to train, from the settings."""
-        raise NotImplementedError
+        """The usual one with what the settings change."""
+        own = {k: getattr(self, k) for k in ("epochs", "lr") if getattr(self, k) is not None}
+        return changed(self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})})
+
+    @property
+    def views(self) -> int:
+        """As many as the recipe asks for."""
+        return self.recipe().views
+
+    def wrap(self, network: Network) -> None:
+        """Add modules that answer as well, in place; called before training and before restoring."""
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
-        """What happens between building the network and training it."""
+        """What happens between building the network and training it; `requires_grad` says what will be trained.
+
+        `y` is as the head learns it: codes, 0/1 columns, or standardised numbers.
+        """
+
+    def finish(self, network: Network, X: Activations, y: np.ndarray, held: Held | None) -> None:
+        """What happens after training; arguments as for `begin`, and the rows held out for stopping."""
 
     def fit(
         self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None
     ) -> Self:
-        """Train on all rows, or on most of them with early stopping on the others where there are enough."""
-        kind = self._check(y)
+        """Train on all rows, or on most of them with early stopping on the others where there are enough.
+
+        `seconds` are for everything until valid and test rows have been predicted, so that whoever set them keeps them.
+        """
+        start, kind = time.monotonic(), self._check(y)
         recipe = self.recipe()
         torch.manual_seed(recipe.seed)
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        if recipe.loss == "class_balanced" and kind == "label" and sample_weight is None:
+            weight = balanced_weights(y)
         self.centre_, self.spread_ = (float(y.mean()), float(y.std()) or 1.0) if kind == "number" else (0.0, 1.0)
         aim = ((y - self.centre_) / self.spread_).astype(np.float32) if kind == "number" else y
         network = self._build(X.suffix(fresh=self.fresh), X)
-        keep, held = _hold_out(aim, recipe.seed) if len(y) >= FEW else (np.arange(len(y)), None)
-        _standardise(network, X[keep])
-        self.begin(network, X[keep], y[keep])
-        pair = None if held is None else (X[held], aim[held])
-        self.done_ = train(network, X[keep], aim[keep], weight[keep], kind, replace(recipe), pair)
-        self.network_ = network.cpu()
+        keep, rest = np.arange(len(y)), np.arange(0)
+        if len(y) >= self.few:
+            keep, rest = _hold_out(aim, recipe.seed, self.held_share)
+        held = (X[rest], aim[rest]) if len(rest) else None
+        pace = standardise(network, X[keep])
+        self.begin(network, X[keep], aim[keep])
+        if recipe.seconds is not None:
+            left = recipe.seconds - (time.monotonic() - start) - AFTER * pace * len(y)
+            if left < recipe.seconds / 10:
+                raise NotApplicable(f"{recipe.seconds:.0f} s are over before anything is trained", do="raise --budget")
+            recipe = replace(recipe, seconds=left)
+        self.done_ = train(network, X[keep], aim[keep], weight[keep], kind, recipe, held, self)
+        self.finish(network, X[keep], aim[keep], held)
+        self.network_ = network.cpu().eval()
         return self
 
     def predict_proba(self, X: Activations) -> np.ndarray:
@@ -76,12 +123,16 @@ class Trained(Technique):
             return logits * self.spread_ + self.centre_
         return logits_to_probability(logits, self.target_kind_)
 
-    def _build(self, suffix: nn.Module, X: Activations) -> Network:
-        from headstart.techniques._loop import tensors
+    def forgetting(self, X: Activations) -> dict[str, float] | None:
+        """How far the trained network moved from the pre-trained one on these rows."""
+        return None if self.fresh else forgetting(X, self.network_.suffix)
 
+    def _build(self, suffix: nn.Module, X: Activations) -> Network:
         with torch.inference_mode():
             self.width_ = int(suffix.to(device()).eval()(*tensors(X, np.arange(1))).shape[1])
-        return Network(suffix, self.width_, self.n_outputs_)
+        network = Network(suffix, self.width_, self.n_outputs_)
+        self.wrap(network)
+        return network
 
     def state(self) -> State:
         """Parameters of suffix and head, and the plain values."""
@@ -95,28 +146,51 @@ class Trained(Technique):
         for key, value in state.values.items():
             setattr(self, key, value)
         self.network_ = Network(suffix(), self.width_, self.n_outputs_)
+        self.wrap(self.network_)
         own = {k.removeprefix("network_."): torch.from_numpy(v.copy()) for k, v in state.arrays.items()}
         self.network_.load_state_dict(own)
         self.network_.eval()
         return self
 
 
-def _standardise(network: Network, X: Activations, most: int = 256) -> None:
-    """Set the head's scale from the vectors as they are before training, so that one rate suits every network."""
-    rows = np.linspace(0, len(X) - 1, min(most, len(X))).astype(int)
+def fit_head(network: Network, X: Activations, y: np.ndarray, kind: str, seed: int) -> None:
+    """Put the linear probe's solution on the network's own vectors into its head."""
+    with torch.inference_mode():
+        vectors = torch.from_numpy(outputs(network.suffix, X).copy())
+        scaled = network.scale.eval().cpu()(vectors).numpy().astype(np.float64)
+    if kind == "number":
+        fit = ridge_path(scaled, targets(y), class_weights(y))
+        coef, intercept = fit.coef, fit.intercept
+    else:
+        coef, intercept, _ = logistic(scaled, y, class_weights(y), STRENGTHS, seed)
+        if kind == "label" and coef.shape[1] == 1:  # two classes: one logit becomes two
+            coef, intercept = np.c_[-coef / 2, coef / 2], np.r_[-intercept / 2, intercept / 2]
+    with torch.no_grad():
+        network.head.weight.copy_(torch.from_numpy(coef.T))
+        network.head.bias.copy_(torch.from_numpy(np.atleast_1d(intercept)))
+
+
+def standardise(network: Network, X: Activations, most: int = 256) -> float:
+    """Set the head's scale from the vectors as they are before training, so that one rate suits every network.
+
+    Returns the seconds that the network took for a row.
+    """
+    rows, start = np.linspace(0, len(X) - 1, min(most, len(X))).astype(int), time.monotonic()
     vectors = torch.from_numpy(outputs(network.suffix, X[rows]).copy())
+    pace = (time.monotonic() - start) / len(rows)
     assert network.scale.running_mean is not None
     assert network.scale.running_var is not None
     network.scale.running_mean.copy_(vectors.mean(0))
     network.scale.running_var.copy_(vectors.var(0).clamp_min(1e-8) if len(rows) > 1 else torch.ones(vectors.shape[1]))
+    return pace
 
 
-def _hold_out(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions to train on and to stop by: one tenth, of each class where rows have one."""
+def _hold_out(y: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions to train on and to stop by: a share of each class where its rows have one."""
     rng = np.random.default_rng(seed)
     held = np.zeros(len(y), dtype=bool)
     codes = y if y.ndim == 1 and np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), dtype=int)
     for code in np.unique(codes):
         rows = rng.permutation(np.flatnonzero(codes == code))
-        held[rows[: int(len(rows) * HELD)]] = True
+        held[rows[: int(len(rows) * share)]] = True
     return np.flatnonzero(~held), np.flatnonzero(held)

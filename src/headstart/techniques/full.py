@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headstart.techniques._loop import Recipe
+import math
+
+from headstart.techniques._learner import Recipe
 from headstart.techniques._network import Trained
 
 
@@ -17,15 +19,6 @@ class Full(Trained):
     1
     """
 
-    cut = "input"
     cost = 4
-
-    def __init__(self, epochs: float = 4, lr: float = 1e-4, seconds: float | None = None, seed: int = 0) -> None:
-        self.epochs = epochs
-        self.lr = lr
-        self.seconds = seconds
-        self.seed = seed
-
-    def recipe(self) -> Recipe:
-        """Gentle below, quick at the head."""
-        return Recipe(epochs=self.epochs, lr=self.lr, seconds=self.seconds, seed=self.seed)
+    unasked = (0, math.inf)
+    usual = Recipe(epochs=4, lr=1e-4)

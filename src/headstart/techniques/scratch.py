@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headstart.techniques._loop import Recipe
+import math
+
+from headstart.techniques._learner import Recipe
 from headstart.techniques._network import Trained
 
 
@@ -16,19 +18,9 @@ class Scratch(Trained):
     1
     """
 
-    cut = "input"
     cost = 4
+    unasked = (0, math.inf)
     fresh = True
-
-    def __init__(self, epochs: float = 20, lr: float = 5e-4, seconds: float | None = None, seed: int = 0) -> None:
-        self.epochs = epochs
-        self.lr = lr
-        self.seconds = seconds
-        self.seed = seed
-
-    def recipe(self) -> Recipe:
-        """One rate for all stages, higher than where something could be forgotten."""
-        return Recipe(
-            epochs=self.epochs, lr=self.lr, head_lr=self.lr, layer_decay=1.0, weight_decay=0.05, seconds=self.seconds,
-            seed=self.seed, norm_learns=True, patience=5,
-        )  # fmt: skip
+    usual = Recipe(
+        epochs=20, lr=5e-4, head_lr=5e-4, layer_decay=1.0, weight_decay=0.05, norm_learns=True, patience=5
+    )  # fmt: skip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
-from headstart.techniques._loop import Recipe
+from headstart.techniques._learner import Recipe
 from headstart.techniques._network import Trained
 
 
@@ -20,20 +20,6 @@ class TopLayers(Trained):
     """
 
     cost = 3
-
-    def __init__(
-        self, layers: int = 1, epochs: float = 6, lr: float = 3e-4, seconds: float | None = None, seed: int = 0
-    ) -> None:
-        self.layers = layers
-        self.epochs = epochs
-        self.lr = lr
-        self.seconds = seconds
-        self.seed = seed
-
-    def where(self, cuts: Sequence[str]) -> str:
-        """The cut below the last k stages (the pooling above them has no weights)."""
-        return cuts[max(0, len(cuts) - 2 - self.layers)]
-
-    def recipe(self) -> Recipe:
-        """A quicker rate than for the whole network: nothing below can be spoilt."""
-        return Recipe(epochs=self.epochs, lr=self.lr, seconds=self.seconds, seed=self.seed)
+    unasked = (0, math.inf)
+    depth = 1
+    usual = Recipe(epochs=6, lr=3e-4)

@@ -1,0 +1,51 @@
+"""How rows go through a network: onto the device, in which precision, and all of them when nothing is learnt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart._compute import bf16_pays, device
+from headstart.activations.activations import Activations
+
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_FULL: dict[str, Any] = {"dtype": torch.bfloat16, "enabled": False}
+
+
+@torch.inference_mode()
+def outputs(network: nn.Module, X: Activations, batch: int = 32) -> np.ndarray:
+    """Outputs (n, k) of a network in eval mode, rows sorted by length so that little is padded."""
+    network.to(device()).eval()
+    order = np.argsort(X.lengths(), kind="stable")
+    parts = []
+    for start in range(0, len(order), batch):
+        values, mask = tensors(X, order[start : start + batch])
+        with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
+            parts.append(network(values, mask).float().cpu().numpy())
+    out = np.concatenate(parts)
+    return np.asarray(out[np.argsort(order, kind="stable")])
+
+
+def tensors(X: Activations, index: np.ndarray) -> tuple[Tensor, Tensor | None]:
+    """Some rows as the network reads them; stored half precision comes back to float32."""
+    values, mask = X.batch(index)
+    x = torch.from_numpy(np.ascontiguousarray(values))
+    x = x.float() if x.dtype == torch.float16 else x
+    m = None if mask is None or mask.all() else torch.from_numpy(mask).to(device())
+    if device().type == "cuda":
+        x = x.pin_memory()
+    x = x.to(device(), non_blocking=True)
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x, m
+
+
+def autocast(kind: str, precision: str) -> dict[str, Any]:
+    """bfloat16 on CUDA, and where it pays on a CPU, but not for maps there: depthwise convolutions are slower in it."""
+    if precision != "auto":
+        return _FULL if precision == "fp32" else {"dtype": HALVES[precision], "enabled": True}
+    if device().type == "cuda":
+        return {"dtype": torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16, "enabled": True}
+    pays = device().type == "cpu" and kind in ("tokens", "ids", "vector") and bf16_pays()
+    return {"dtype": torch.bfloat16, "enabled": True} if pays else _FULL

@@ -1,0 +1,115 @@
+"""How a training is described: its recipe, and what a technique may change about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from headstart.errors import NotApplicable
+from headstart.techniques._augment import MIXES, VIEWS
+from headstart.techniques._checkpoint import EVERY
+from headstart.techniques._head import Network
+from headstart.techniques._objective import LOSSES, Told
+from headstart.techniques._schedule import SCHEDULES
+from headstart.techniques._track import TRACKERS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: rates, length and limits. The `training` setting of a technique overrides any of them."""
+
+    epochs: float = 5
+    least: int = 60  # steps, however few rows there are
+    lr: float = 5e-4
+    head_lr: float = 5e-3
+    layer_decay: float = 0.9  # rate of a stage over that of the one above it
+    weight_decay: float = 0.01
+    batch: int = 16
+    schedule: str = "cosine"  # "cosine" | "slanted" | "constant"
+    loss: str = "plain"  # "plain" | "focal" | "class_balanced"
+    mix: str | None = None  # "mixup" | "cutmix": maps and pixels
+    augment: str | None = None  # "crop" | "rand": pixels, drawn anew in every step
+    views: int = 0  # so many other views of each picture are computed once and stored: for any cut
+    ema: float = 0.0  # decay of the moving average of the weights that is kept instead of the last ones
+    stop_on: str = "loss"  # "loss" | "balanced_accuracy" | "macro_f1" of the held-out rows
+    patience: int = 3  # looks at the held-out rows without gain, one an epoch or every ten steps
+    norm_learns: bool = False  # BatchNorm statistics follow the data; only for networks that start untrained
+    precision: str = "auto"  # "auto" | "bf16" | "fp16" | "fp32"
+    track: str | None = None  # "tensorboard" | "mlflow"
+    checkpoint: float = EVERY  # seconds
+    seconds: float | None = None
+    seed: int = 0
+
+
+# what a field may be where it is one of several words
+WORDS: dict[str, tuple[str | None, ...]] = {
+    "schedule": SCHEDULES, "loss": LOSSES, "mix": (None, *MIXES), "augment": (None, *VIEWS),
+    "stop_on": ("loss", "balanced_accuracy", "macro_f1"), "precision": ("auto", "bf16", "fp16", "fp32"),
+    "track": (None, *TRACKERS),
+}  # fmt: skip
+
+
+def changed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
+    """Another recipe; NotApplicable for a field or a word that there is not.
+
+    >>> changed(Recipe(), {"loss": "focal"}).loss
+    'focal'
+    """
+    known = [f.name for f in fields(Recipe)]
+    if unknown := sorted(set(settings) - set(known)):
+        raise NotApplicable(f"training: {unknown}", expected=f"some of {', '.join(known)}")
+    for name, able in WORDS.items():
+        if settings.get(name, able[0]) not in able:
+            raise NotApplicable(f"training: {name}={settings[name]!r}", expected=f"one of {able}")
+    return replace(recipe, **settings)
+
+
+class Learner:
+    """What a technique may change about a training; as it stands, plain fine-tuning."""
+
+    folder: Path | None = None  # where an unfinished training is kept, if anywhere
+
+    def groups(self, network: Network, recipe: Recipe) -> list[dict[str, Any]]:
+        """Parameters with their rates."""
+        return layered(network, recipe)
+
+    def at(self, network: Network, done: float) -> None:
+        """Called before each step with the share of the training that is done."""
+
+    def loss(self, network: Network, told: Told) -> Tensor:
+        """What to minimise on a part of a batch."""
+        return (told.losses * told.weight).sum()
+
+    def batches(self, lengths: np.ndarray, y: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """The batches of one epoch: in random order, each of rows of about one length."""
+        return list(_bucketed(lengths, size, rng))
+
+
+def layered(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters with their rates: each stage a little less than the one above, what is no stage the head's.
+
+    Biases and norms are not decayed.
+    """
+    stages = list(network.get_submodule("suffix.steps")._modules)
+    depth = {name: len(stages) - 1 - i for i, name in enumerate(stages)}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            below = depth.get(name.removeprefix("suffix.steps.").partition(".")[0])
+            top = recipe.head_lr if below is None else recipe.lr * recipe.layer_decay**below
+            groups.setdefault((top, recipe.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+    return [{"params": p, "lr": lr, "weight_decay": decay} for (lr, decay), p in groups.items()]
+
+
+def _bucketed(lengths: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Batches in random order, each of rows of about one length."""
+    noisy = lengths * rng.uniform(0.95, 1.05, len(lengths)) + rng.random(len(lengths))
+    batches = np.array_split(np.argsort(noisy, kind="stable"), math.ceil(len(lengths) / size))
+    for i in rng.permutation(len(batches)):
+        yield batches[i]

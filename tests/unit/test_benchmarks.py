@@ -1,0 +1,51 @@
+"""The benchmark's meter and its table; nothing is timed here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks import _measure, speed
+
+BUSY = "sum(i * i for i in range(3_000_000))"
+
+
+def test_the_meter_counts_this_process_and_its_children() -> None:
+    before = _measure.cpu()
+    subprocess.run([sys.executable, "-c", BUSY], check=True)
+    assert _measure.cpu() - before > 0.02
+
+
+def test_a_line_gives_the_median_ratio_its_range_and_whether_the_goal_holds() -> None:
+    row = _measure.Row("a", "b", 5, [2.0, 2.0, 2.0], [8.0, 4.0, 20.0], "equal accuracy")
+    assert row.ratios() == [4.0, 2.0, 10.0]
+    assert "4.0 x [2.0, 10.0] | 5 x | no | equal accuracy" in row.line()
+    text = _measure.table([row], "python -m benchmarks.speed", 2)
+    assert text.startswith("Command: `python -m benchmarks.speed`")
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+    assert widths == {9}
+
+
+def test_sides_alternate() -> None:
+    seen: list[str] = []
+
+    def side(name: str) -> dict[str, str]:
+        seen.append(name)
+        return {"cpu": name}
+
+    columns = _measure.in_turns([lambda: side("a"), lambda: side("b")], 2)
+    assert seen == ["a", "b", "a", "b"]
+    assert [c["cpu"] for c in columns[0]] == ["a", "a"]
+
+
+def test_a_side_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match="no_such_side"):
+        _measure.work("no_such_side", threads=1)
+
+
+def test_every_group_of_lines_is_there() -> None:
+    assert all(callable(getattr(speed.Bench, name)) for name in speed.GROUPS)

@@ -1,0 +1,215 @@
+"""The training loop's corners: schedules, averages, changed rows, trackers, and going on from a checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
+from headstart.techniques import _augment, _loop
+from headstart.techniques._head import Network
+from headstart.techniques._learner import Learner, Recipe, changed
+from headstart.techniques._loop import train
+from headstart.techniques._schedule import rate
+
+
+class Suffix(nn.Module):
+    """Two stages with dropout, so that torch's random state matters."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.steps = nn.ModuleDict({"low": nn.Linear(4, 6), "high": nn.Sequential(nn.Dropout(0.3), nn.Linear(6, 5))})
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        out: torch.Tensor = self.steps["high"](torch.tanh(self.steps["low"](x.float())))
+        return out
+
+
+def rows(n: int = 48, seed: int = 0) -> tuple[Activations, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    X = rng.normal(size=(n, 4)).astype(np.float32)
+    X[np.arange(n), y] += 2
+    return Activations(X, np.arange(n).astype(str), "layer", "vector"), y
+
+
+def trained(recipe: Recipe, learner: Learner | None = None, **words: Any) -> dict[str, np.ndarray]:
+    X, y = rows()
+    network = Network(Suffix(), 5, 3)
+    train(network, X, y, np.ones(len(y)), "label", recipe, learner=learner, **words)
+    return {k: v.numpy().copy() for k, v in network.state_dict().items()}
+
+
+def test_the_slanted_triangle_is_ulmfits() -> None:
+    """Howard and Ruder's formula: cut = T cut_frac; p = t/cut or 1 - (t - cut)/(cut (1/cut_frac - 1))."""
+    steps, share, ratio = 400, 0.1, 32
+    cut = steps * share
+    for t in range(steps + 1):
+        p = t / cut if t < cut else 1 - (t - cut) / (cut * (1 / share - 1))
+        assert rate("slanted", t / steps) == pytest.approx((1 + p * (ratio - 1)) / ratio, abs=1e-9)
+
+
+def test_the_cosine_warms_up_and_ends_low() -> None:
+    told = [rate("cosine", d) for d in np.linspace(0, 1, 101)]
+    assert np.argmax(told) == 10
+    assert told[10] == pytest.approx(1)
+    assert told[-1] == pytest.approx(0.02)
+
+
+def test_time_that_runs_out_ends_the_schedule_and_counts_true_steps() -> None:
+    seen: list[float] = []
+
+    class Look(Learner):
+        def at(self, network: Network, done: float) -> None:
+            seen.append(done)
+
+    X, y = rows()
+    done = train(
+        Network(Suffix(), 5, 3), X, y, np.ones(len(y)), "label", Recipe(least=10**9, seconds=0.3), learner=Look()
+    )
+    assert done["steps"] == len(seen) < 10**6
+    assert seen == sorted(seen)
+    assert 0.9 < seen[-1] < 1
+
+
+class CutOffError(Exception):
+    pass
+
+
+class Kept(Learner):
+    """Keeps checkpoints in a folder, and may be cut off after some steps."""
+
+    def __init__(self, folder: Path | None, stop_at: int | None = None) -> None:
+        self.folder, self.stop_at, self.calls = folder, stop_at, 0
+
+    def at(self, network: Network, done: float) -> None:
+        self.calls += 1
+        if self.calls == self.stop_at:
+            raise CutOffError
+
+
+@pytest.mark.parametrize("stop_at", [2, 5, 11])
+@pytest.mark.parametrize("held", [False, True])
+def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path, stop_at: int, *, held: bool) -> None:
+    recipe = Recipe(epochs=4, batch=16, least=1, ema=0.9, checkpoint=0.0, mix=None, patience=99)
+    words = {"held": rows(30, seed=1)} if held else {}
+    whole = trained(recipe, Kept(None), **words)
+    with pytest.raises(CutOffError):
+        trained(recipe, Kept(tmp_path, stop_at), **words)
+    assert (tmp_path / "checkpoint.pt").exists()
+    torch.manual_seed(999)
+    second = Kept(tmp_path)
+    resumed = trained(recipe, second, **words)
+    assert second.calls < 4 * 3
+    for key, value in whole.items():
+        np.testing.assert_array_equal(resumed[key], value)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_checkpoint_of_other_rows_or_another_recipe_is_left_alone(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=4, batch=16, least=1, checkpoint=0.0)
+    with pytest.raises(CutOffError):
+        trained(recipe, Kept(tmp_path, 5))
+    other = changed(recipe, {"lr": 1e-3})
+    fresh, seen = Kept(None), Kept(tmp_path)
+    expected, told = trained(other, fresh), trained(other, seen)
+    assert fresh.calls == seen.calls
+    np.testing.assert_array_equal(expected["head.weight"], told["head.weight"])
+
+
+def test_the_average_follows_and_is_kept() -> None:
+    last, mean = (trained(Recipe(epochs=6, least=1, ema=e, lr=1e-2)) for e in (0.0, 0.95))
+    first = {k: v.numpy() for k, v in Network(Suffix(), 5, 3).state_dict().items()}
+    key = "suffix.steps.low.weight"
+    assert np.linalg.norm(mean[key] - first[key]) < np.linalg.norm(last[key] - first[key])
+    assert np.linalg.norm(mean[key] - first[key]) > 0
+
+
+@pytest.mark.parametrize(
+    "words", [{"precision": "bf16"}, {"precision": "fp16"}, {"schedule": "slanted"}, {"loss": "focal"}, {"ema": 0.5}]
+)
+def test_settings_of_the_recipe_change_the_result(words: dict[str, Any]) -> None:
+    assert not np.array_equal(
+        trained(Recipe(epochs=2, precision="fp32"))["head.weight"],
+        trained(changed(Recipe(epochs=2, precision="fp32"), words))["head.weight"],
+    )
+
+
+@pytest.mark.parametrize("stop_on", ["loss", "balanced_accuracy", "macro_f1"])
+def test_stopping_lowers_what_it_was_told_to(stop_on: str) -> None:
+    X, y = rows()
+    network = Network(Suffix(), 5, 3)
+    recipe = Recipe(epochs=60, least=1, patience=2, stop_on=stop_on)
+    done = train(network, X, y, np.ones(len(y)), "label", recipe, (X, (y + 1) % 3))
+    assert done["steps"] < 60 * 3
+    assert _loop.held_value(network, (X, y), "label", recipe) <= 1.2
+
+
+def test_unknown_words_are_refused() -> None:
+    with pytest.raises(NotApplicable, match="Expected: one of"):
+        changed(Recipe(), {"loss": "hinge"})
+    with pytest.raises(NotApplicable, match="momentum"):
+        changed(Recipe(), {"momentum": 0.9})
+
+
+def test_mixing_adds_up_and_cutting_counts_its_pixels() -> None:
+    torch.manual_seed(0)
+    x = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 3, 8, 8).clone()
+    told, other, share = _augment.mixed(x, "mixup")
+    torch.testing.assert_close(told, share * x + (1 - share) * x[other])
+    told, other, share = _augment.mixed(x, "cutmix")
+    changed_rows = x[other] != x
+    kept = (told == x)[changed_rows].float().mean()
+    assert float(kept) == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize("how", _augment.VIEWS)
+def test_views_are_pictures_of_the_same_shape(how: str) -> None:
+    torch.manual_seed(0)
+    x = torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8)
+    told = _augment.views(x, how)
+    assert told.shape == x.shape
+    assert told.dtype == torch.uint8
+    assert not torch.equal(told, x)
+
+
+@pytest.mark.parametrize(("kind", "words"), [("map", {"augment": "rand"}), ("tokens", {"mix": "mixup"})])
+def test_what_cannot_be_changed_says_why(kind: Any, words: dict[str, Any]) -> None:
+    with pytest.raises(NotApplicable, match="pixels"):
+        _augment.check(kind, words.get("augment"), words.get("mix"))
+
+
+def test_a_tracker_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(NotApplicable, match="pip install mlflow"):
+        trained(Recipe(epochs=1, track="mlflow"))
+
+
+def test_trackers_receive_losses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[tuple[str, float, int]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(tmp_path)
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            seen.append((name, value, step))
+
+        def close(self) -> None:
+            seen.append(("closed", 0.0, 0))
+
+    fake = ModuleType("torch.utils.tensorboard")
+    fake.SummaryWriter = Writer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+    trained(Recipe(epochs=2, least=1, track="tensorboard"), Kept(tmp_path))
+    assert [s for n, _, s in seen if n == "loss"] == list(range(1, 7))
+    assert seen[-1][0] == "closed"

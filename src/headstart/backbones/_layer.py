@@ -49,6 +49,10 @@ class Layer(Backbone):
         """As the whole network."""
         return self.inner.prepare(rows)
 
+    def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
+        """As the whole network."""
+        return self.inner.prepare_quickly(rows)
+
     def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
         """As the whole network."""
         return self.inner.tokens(rows)

@@ -73,7 +73,7 @@ def pretrain_elmo(
     kept = sorted((texts[i] for i in order[len(texts) // 20 :]), key=len)
     common = Counter(w.lower() for words in kept for w in words).most_common(VOCABULARY)
     place = {word: i for i, (word, _) in enumerate(common)}
-    elmo = Elmo(options or SMALL, str(folder))
+    elmo = Elmo(options or SMALL, folder.name)
     model = Predictor(elmo, len(place)).to(device()).requires_grad_(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     start, steps, said = time.monotonic(), 0, 0.0

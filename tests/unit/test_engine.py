@@ -125,29 +125,3 @@ def test_families_without_a_fixed_graph_are_run_by_torch(name: str) -> None:
     assert run is not None
     whole = backbone.prefix(batch, ["pooled"])["pooled"].numpy()
     np.testing.assert_allclose(run(batch.values, batch.mask)["pooled"], whole, atol=1e-6)
-<<<<<<< HEAD
-
-
-def test_int8_products_are_near_enough_to_be_used() -> None:
-    backbone = get("minilm")
-    exact = backbone.prefix(backbone.prepare(TEXTS), ["pooled"])["pooled"].numpy()
-    name, route = engine.choose(backbone, TEXTS, ("pooled",), "int8")
-    told = pooled(backbone, TEXTS, route)
-    cosine = (told * exact).sum(1) / np.linalg.norm(told, axis=1) / np.linalg.norm(exact, axis=1)
-    assert name == "int8"
-    assert cosine.min() > 0.95
-    assert np.abs(told - exact).max() > 1e-3  # not float32 under another name
-
-
-def test_a_large_jpeg_is_read_whole_where_exact_numbers_are_asked_for(tmp_path: Path) -> None:
-    backbone, path = get("efficientnet_lite0"), tmp_path / "large.jpg"
-    noise = np.random.default_rng(0).integers(0, 256, (1400, 1600, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path, quality=90)
-    whole, quick = (p([path]).values.int() for p in (backbone.prepare, backbone.prepare_quickly))
-    assert not engine.scales(backbone, "fp32")
-    assert engine.scales(backbone, "auto")
-    assert 0 < (whole - quick).abs().float().mean() < 8
-    small = Image.fromarray(noise[:300, :300])
-    assert (backbone.prepare([small]).values == backbone.prepare_quickly([small]).values).all()
-=======
->>>>>>> main

@@ -171,7 +171,7 @@ class _Job:
         most = self.journal.once("rows", lambda: max(int(rate * time_for_it), 0) if rate else len(data))
         if most >= len(data):
             return data, backbone
-        if most < LEAST_ROWS:
+        if most < min(LEAST_ROWS, len(data) // 2):
             self.listener.say(
                 f"the budget does not allow reading features of {min(LEAST_ROWS, len(data)):,} rows"
                 f" ({rate:.0f} a second): no pre-trained model takes part; raise --budget to let one"

@@ -71,17 +71,16 @@ def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precisi
     if len(rows) < FEW and "fp32" in ROUTES[precision][:1]:  # both routes are exact, and this one is ready
         return "fp32", TorchRoute(backbone, above)
     key = (backbone.fingerprint, precision, above)
+    if key not in _chosen:
+        _chosen[key] = _choose(backbone, rows, above, precision)
+    return _chosen[key]
 
-    def known() -> tuple[str, Route]:
-        if key not in _chosen:
-            _chosen[key] = _choose(backbone, rows, above, precision)
-        return _chosen[key]
 
-    def later(values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
-        return known()[1](values, mask)
-
-    exact = ROUTES[precision][0] == "fp32"  # then the name is known, and compiling waits for the first unknown row
-    return ("fp32", later) if exact else known()
+def name_of(backbone: Backbone, cuts: Sequence[str], precision: str) -> str | None:
+    """The name that `choose` will give where it is known without trying: exact routes all give the same numbers."""
+    if isinstance(backbone, Featurizer) or set(cuts) <= {"input"}:
+        return "exact"
+    return "fp32" if ROUTES[precision][0] == "fp32" else None
 
 
 def scales(backbone: Backbone, precision: str) -> bool:

@@ -64,7 +64,9 @@ class ActivationStore:
             return {c: Activations(values, data.ids, c, backbone.kind_out, backbone) for c in wanted}
         if self.folder is None:
             return self._live(backbone, data, wanted, precision)
-        name, route = engine.choose(backbone, data.rows, wanted, precision)
+        name, route = engine.name_of(backbone, wanted, precision), None
+        if name is None:
+            name, route = engine.choose(backbone, data.rows, wanted, precision)
         pixels = "-scaled" if engine.scales(backbone, precision) else ""
         homes = {cut: self._home(backbone, cut, ("exact" if cut == "input" else name) + pixels) for cut in wanted}
         known = {cut: self._open(home) for cut, home in homes.items()}
@@ -72,8 +74,10 @@ class ActivationStore:
         if len(missing):
             self._make_room(set(homes.values()))
             total, known_rows = len(data.ids), len(data.ids) - len(missing)
-            start = time.monotonic()
             new = data.take(missing)
+            if route is None:  # nothing is compiled where all rows are known
+                _, route = engine.choose(backbone, new.rows, wanted, precision)
+            start = time.monotonic()
             scaled = engine.scales(backbone, precision)
             stream = _stream(backbone, new, wanted, route, scaled=scaled)
             self._compute(backbone, new, homes, stream, lambda done: tell(known_rows + done, total))

@@ -53,8 +53,7 @@ def pictures(rows: int) -> list[str]:
     if len(list(folder.glob("*.jpg"))) < rows:
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(0)
-        files = rng.permutation(sorted(str(p) for p in samples.pull("emoji").glob("*/*.png")))[:rows]
-        for i, file in enumerate(files):
+        for i, file in enumerate(_some_emoji(rows)):
             image = Image.open(file).convert("RGBA")
             page = Image.new("RGB", image.size, (255, 255, 255))
             page.paste(image, mask=image.getchannel("A"))
@@ -66,6 +65,16 @@ def pictures(rows: int) -> list[str]:
             Image.fromarray(noisy).save(part, "JPEG", quality=90)
             part.rename(folder / f"{i:05d}.jpg")
     return sorted(str(p) for p in folder.glob("*.jpg"))[:rows]
+
+
+def categories(rows: int) -> np.ndarray:
+    """Class codes of `pictures`."""
+    return np.unique([p.parent.name for p in _some_emoji(rows)], return_inverse=True)[1]
+
+
+def _some_emoji(rows: int) -> list[Path]:
+    files = sorted(samples.pull("emoji").glob("*/*.png"))
+    return [files[i] for i in np.random.default_rng(0).permutation(len(files))[:rows]]
 
 
 def many_texts(rows: int) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._data import labelled_pictures, texts
+from benchmarks._data import categories, labelled_pictures, texts
 from benchmarks._measure import Row, in_turns, peers, table, work
 
 MARK = "<!-- speed -->"
@@ -75,9 +75,11 @@ class Bench:
             ],
             self.times,
         )
-        truth = np.load(a)
+        label, truth = categories(n), np.load(a)
         for said, file, goal in ((exact, b, 4.0), (half, c, 6.0)):
-            quality = f"route {said[0]['route']}, least cosine {_cosine(np.load(file), truth):.5f}"
+            values = np.load(file)
+            accuracy = " against ".join(f"{_probe(x, label):.3f}" for x in (values, truth))
+            quality = f"route {said[0]['route']}, least cosine {_cosine(values, truth):.5f}, probe {accuracy}"
             what = f"image activations, {n} JPEG files of 64 to 3000 px, {said[0]['route']}"
             yield _row(what, "timm eval loop, DataLoader", goal, said, peer, quality)
 

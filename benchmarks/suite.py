@@ -118,15 +118,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", default="60s")
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--keep", type=Path, help="file of finished cells: what is in it is not run again")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
+    kept = options.keep.read_text(encoding="utf-8").splitlines() if options.keep and options.keep.exists() else []
+    known = {(r["set"], r["n"], r["seed"]): r for r in map(json.loads, kept)}
+    cells = [(s, n, k) for s, sizes in CELLS for n in sizes for k in range(options.seeds)]
+    cells = [c for c in cells if not options.only or c[0] in options.only]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, sizes in CELLS:
-            for n in sizes if not options.only or name in options.only else ():
-                for seed in range(options.seeds):
-                    rows.append(cell(name, n, seed, options.budget, Path(folder)))
-                    print(json.dumps(rows[-1]), flush=True)
+        for name, n, seed in cells:
+            if (found := known.get((name, n, seed))) is None:
+                found = cell(name, n, seed, options.budget, Path(folder))
+                line = json.dumps(found)
+                print(line, flush=True)
+                if options.keep:
+                    with options.keep.open("a", encoding="utf-8") as file:
+                        file.write(line + "\n")
+            rows.append(found)
     text = table(rows, f"python benchmarks/suite.py --seeds {options.seeds} --budget {options.budget}")
     print(text)
     if options.write:

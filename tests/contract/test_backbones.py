@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from headstart import _discover, backbones
+from headstart.activations import engine
 from headstart.backbones._base import Backbone
 from headstart.backbones._timm import Pixels, Preparation
 from headstart.errors import WeightsError
@@ -269,6 +270,13 @@ def test_untrained_twin_is_another_network_of_the_same_shape() -> None:
     assert twin.cuts == real.cuts
     assert not twin.pretrained
     assert twin.fingerprint != real.fingerprint
+    for name, rows in (
+        ("scratch:minilm", TEXTS),
+        ("scratch:efficientnet_lite0", pictures(80)),
+        ("minilm#layer.0", TEXTS),
+    ):
+        found = [len(v["pooled"]) for _, v in engine.extract(backbones.get(name), rows, ["pooled"])]
+        assert sum(found) == len(rows)
     again = _discover.load("backbones", "scratch")(real)
     assert again.fingerprint == twin.fingerprint
 

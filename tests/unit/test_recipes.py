@@ -110,3 +110,39 @@ def test_onnx_files_are_read_without_a_runtime(tmp_path: Path) -> None:
     tensors, nodes = _onnx.read(tmp_path / "m.onnx")
     np.testing.assert_array_equal(tensors["w"], values)
     assert nodes == [_onnx.Node("MatMul", "/dense/MatMul", ["x", "w"])]
+
+
+def test_a_missing_optional_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from headstart.backbones import _keras, gpt
+    from headstart.errors import WeightsError
+
+    for module in (_keras, gpt):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"pip install h5py"):
+        _keras.hdf5(tmp_path / "weights.h5")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(WeightsError, match=r"pip install gguf"):
+        backbones.get(str(tmp_path / "model.gguf"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_pull_takes_a_recipe_where_no_mirror_has_the_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without fetching: the archive is asked for with its pin, and what goes wrong leaves nothing behind."""
+    from headstart.backbones import _bring, _convert
+    from headstart.errors import DataError
+
+    asked = []
+
+    def fetch(source: Any, folder: Path) -> Path:
+        asked.append(source)
+        raise DataError("no network here")
+
+    monkeypatch.delenv("HEADSTART_MIRROR", raising=False)
+    monkeypatch.setattr(_convert, "fetch", fetch)
+    monkeypatch.setenv("HEADSTART_MODELS", str(tmp_path))
+    with pytest.raises(DataError, match="no network here"):
+        _bring.pull(name)
+    assert not list(tmp_path.iterdir())
+    assert asked == [RECIPES[name].source]

@@ -18,15 +18,15 @@ from headstart.errors import DataError
 
 SMALL: dict[str, Any] = {
     "lstm": {
-        "cell_clip": 3, "proj_clip": 3, "dim": 256, "projection_dim": 96, "n_layers": 2, "use_skip_connections": True,
+        "cell_clip": 3, "proj_clip": 3, "dim": 128, "projection_dim": 64, "n_layers": 2, "use_skip_connections": True,
     },
     "char_cnn": {
         "activation": "relu", "embedding": {"dim": 16}, "n_highway": 1, "n_characters": 262,
-        "max_characters_per_token": 50, "filters": [[1, 32], [2, 32], [3, 64], [4, 64], [5, 64]],
+        "max_characters_per_token": 50, "filters": [[1, 16], [2, 16], [3, 32], [4, 32], [5, 32]],
     },
 }  # fmt: skip
 VOCABULARY = 4000  # words that are predicted; rarer ones are read, not asked for
-SENTENCES, LONGEST = 64, 40  # of a batch; words of a line
+SENTENCES, LONGEST = 64, 32  # of a batch; words of a piece of a line
 RATE, CLIP = 2e-3, 1.0
 
 
@@ -63,7 +63,7 @@ def pretrain_elmo(
 
     The loss is that of lines held out (a twentieth). Raises DataError for fewer than a hundred lines with words.
     """
-    texts = [words[:LONGEST] for line in lines if len(words := WORD.findall(line)) > 1]
+    texts = [p for line in lines for p in _pieces(WORD.findall(line)) if len(p) > 1]
     if len(texts) < 100:
         raise DataError(f"{len(texts)} lines with two words or more", expected="a hundred at least, better 100,000")
     torch.manual_seed(seed)
@@ -73,7 +73,7 @@ def pretrain_elmo(
     kept = sorted((texts[i] for i in order[len(texts) // 20 :]), key=len)
     common = Counter(w.lower() for words in kept for w in words).most_common(VOCABULARY)
     place = {word: i for i, (word, _) in enumerate(common)}
-    elmo = Elmo(options or SMALL, str(folder))
+    elmo = Elmo(options or SMALL, folder.name)
     model = Predictor(elmo, len(place)).to(device()).requires_grad_(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     start, steps, said = time.monotonic(), 0, 0.0
@@ -96,6 +96,10 @@ def pretrain_elmo(
         stage.module.cpu().eval().requires_grad_(False)
     elmo.save(folder)
     return {"words": len(place), "steps": steps, "loss": last, "perplexity": float(np.exp(last))}
+
+
+def _pieces(words: list[str]) -> list[list[str]]:
+    return [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
 
 
 def _batch(elmo: Elmo, rows: list[list[str]], place: dict[str, int]) -> tuple[Tensor, Tensor, Tensor]:

@@ -38,6 +38,15 @@ class Scratch(Backbone):
         """As the network it copies."""
         return self.like.prepare(rows)
 
+    def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
+        """As the network it copies."""
+        return self.like.tokens(rows)
+
+    @property
+    def preparation(self) -> Any:
+        """As the network it copies (pictures only)."""
+        return self.like.preparation  # type: ignore[attr-defined]
+
     def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
         """As the network it copies."""
         return self.like.prepare_quickly(rows)

@@ -32,7 +32,8 @@ from headstart.data.read import read
 from headstart.errors import HeadstartError
 from headstart.selection.contender import make
 
-SETS = ("tweets", "movies", "reviews", "newsgroups", "spam", "emoji", "fashion")
+TEXTS, PICTURES = ("tweets", "movies", "reviews", "newsgroups", "spam"), ("emoji", "fashion")
+SETS = (*TEXTS, *PICTURES)
 BACKBONE = {"text": "minilm", "image": "efficientnet_lite0"}
 CLASSICAL = {"text": "tfidf", "image": "linear_probe"}  # on the classical features of backbones.classical
 TEST = 300
@@ -117,29 +118,32 @@ def critical_difference(techniques: int, cells: int, level: float = 0.05) -> flo
 
 
 def show(options: argparse.Namespace) -> None:
-    """Tables for cheap techniques over all their cells, and for everything over what all have; and the plot."""
+    """Tables for cheap techniques over all their cells, and for all techniques over what all have; and the plot."""
     rows = _read(options.out)
     told = sorted({row["technique"] for row in rows if "value" in row})
     text = [f"Command: `python benchmarks/fewshot.py show` over {len(rows)} cells.", ""]
     cheap = [t for t in told if t == "classical" or make(t).cost < 3]
-    groups = {"Heads on frozen features": cheap, "Everything that reads text": told, "Everything": told}
-    for title, able in groups.items():
-        some = [r for r in rows if title != "Everything that reads text" or r["set"] not in ("emoji", "fashion")]
-        names = [t for t in able if _everywhere(some, t, able)]
+    groups = (
+        ("Heads on frozen features", cheap, SETS), ("All techniques, texts", told, TEXTS),
+        ("All techniques, pictures", told, PICTURES),
+    )  # fmt: skip
+    for title, able, sets in groups:
+        some = [r for r in rows if r["set"] in sets]
+        names = [t for t in able if _everywhere(some, t, able, options.least)]
         text += _table(title, some, names)
-        if title == "Everything that reads text" and options.plot and len(names) > 2:
+        if sets == TEXTS and options.plot and len(names) > 2:
             cells, _, placed = ranks(some, names)
-            if cells:
-                plot(names, placed.mean(0), critical_difference(len(names), len(cells)), len(cells), options.plot)
+            plot(names, placed.mean(0), critical_difference(len(names), len(cells)), len(cells), options.plot)
     print("\n".join(text))
     if options.write:
-        options.write.write_text("# Few labels a class\n\n" + "\n".join(text) + "\n", encoding="utf-8")
+        picture = f"![mean ranks with the critical difference]({options.plot.name})" if options.plot else ""
+        options.write.write_text("# Few labels a class\n\n" + "\n".join([*text, picture]) + "\n", encoding="utf-8")
 
 
-def _everywhere(rows: Rows, technique: str, among: list[str]) -> bool:
-    """Whether a technique has a value in at least as many cells as half of the others."""
+def _everywhere(rows: Rows, technique: str, among: list[str], least: int) -> bool:
+    """Whether a technique has a value in so many cells, or (0) in at least as many as half of the others."""
     count = {t: len({(r["set"], r["per_class"]) for r in rows if r["technique"] == t and "value" in r}) for t in among}
-    return count[technique] > 0 and count[technique] >= np.median([c for c in count.values() if c] or [0])
+    return count[technique] > 0 and count[technique] >= (least or np.median([c for c in count.values() if c] or [0]))
 
 
 def _table(title: str, rows: Rows, names: list[str]) -> list[str]:
@@ -204,8 +208,9 @@ def main() -> None:
     parser.add_argument("--techniques", nargs="+", default=[n for n in _discover.names("techniques") if n != "tfidf"])
     parser.add_argument("--no-classical", action="store_true")
     parser.add_argument("--seconds", type=float, default=0.0, help="at most, for each training; 0: as long as it takes")
+    parser.add_argument("--least", type=int, default=0, help="show: cells that a technique must have; 0: the median")
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs/fewshot.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".jsonl"))
     parser.add_argument("--write", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()

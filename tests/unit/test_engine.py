@@ -50,6 +50,7 @@ def test_a_route_that_errs_is_refused_and_said(
 
     monkeypatch.setattr(engine, "OpenvinoRoute", Wrong)
     monkeypatch.setattr(engine, "_chosen", {})
+    monkeypatch.setattr(engine.log, "disabled", False)  # import-linter, run by other tests, switches loggers off
     with caplog.at_level(logging.WARNING, "headstart"):
         name, route = engine.choose(get("minilm"), TEXTS, ("pooled",), "int8")
     assert name == "fp32"

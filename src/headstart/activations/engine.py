@@ -23,8 +23,7 @@ PICTURES = 16  # of a batch of pictures
 CHUNK = 4096  # rows whose tokens are sorted by length together
 GATE_ROWS = 24  # of the user's own rows on which a fast route is held against the exact one
 FEW = 48  # rows: fewer are read by torch before OpenVINO would be ready
-# Least cosine of a row with the exact route's: next to 1 where exact numbers were promised, less where speed was asked.
-GATE = {"auto": 0.99999, "fp32": 0.99999, "bf16": 0.9999, "int8": 0.97}
+GATE = {"bf16": 0.9999, "fp32": 0.99999, "int8": 0.99}  # least cosine of a row with the exact route's
 ROUTES = {"auto": ("fp32",), "fp32": ("fp32",), "bf16": ("bf16", "fp32"), "int8": ("int8", "bf16", "fp32")}
 
 Values = dict[str, list[np.ndarray]]
@@ -92,10 +91,7 @@ def _choose(backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], prec
     exact = TorchRoute(backbone, cuts)
     if device().type != "cpu":
         return "fp32", exact
-    many = (
-        GATE_ROWS if ROUTES[precision][0] != "fp32" else GATE_ROWS // 4
-    )  # a route that is exact errs everywhere or nowhere
-    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(many, len(rows))).astype(int)]
+    some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(GATE_ROWS, len(rows))).astype(int)]
     batch = backbone.prepare(some)
     truth = exact(batch.values, batch.mask)
     traced = Traced(backbone, cuts)
@@ -107,10 +103,9 @@ def _choose(backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], prec
             log.info("the %s route cannot run %s (%s); trying the next", name, backbone.name, str(error)[:200])
             continue
         least = min(_cosine(told[cut], truth[cut]) for cut in cuts)
-        needed = GATE["fp32" if name == "fp32" else precision]
-        if least >= needed:
+        if least >= GATE[name]:
             return name, fast
-        log.warning("the %s route of %s was refused: cosine %.5f, needed %.5f", name, backbone.name, least, needed)
+        log.warning("the %s route of %s was refused: cosine %.5f, needed %.5f", name, backbone.name, least, GATE[name])
     return "fp32", exact
 
 

@@ -223,16 +223,15 @@ def _ours(name: str, rows: list[Any], precision: str, out: str) -> Said:
 
     backbone, used = backbones.get(name), []
     assert backbone.fingerprint
+    home = Path(out).with_suffix(".network")  # empty in the first repetition, which converts the network
+    home.mkdir(exist_ok=True)
 
     def go() -> np.ndarray:
-        found, route = engine.choose(backbone, rows, ("pooled",), precision)
+        found, route = engine.choose(backbone, rows, ("pooled",), precision, home=lambda: home)
         used.append(found)
-        values: list[Any] = [None] * len(rows)
         scaled = engine.scales(backbone, precision)
-        for positions, told in engine.extract(backbone, rows, ("pooled",), route=route, scaled=scaled):
-            for position, value in zip(positions, told["pooled"], strict=True):
-                values[position] = value
-        return np.stack(values)
+        stream = engine.extract(backbone, rows, ("pooled",), route=route, scaled=scaled)
+        return np.stack(engine.in_order(stream, len(rows), ("pooled",))["pooled"])
 
     return {**_features(go, out), "route": used[0]}
 

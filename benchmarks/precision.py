@@ -19,18 +19,15 @@ from benchmarks._measure import cpu
 from headstart import backbones
 from headstart._compute import threads
 from headstart.activations import engine
-from headstart.activations._openvino import OpenvinoRoute, Traced
+from headstart.activations._openvino import Converted, OpenvinoRoute
 from headstart.backbones._base import Backbone
 
 TEXTS, PICTURES, ALONE = 200, 96, 24
 
 
 def pooled(backbone: Backbone, rows: Sequence[Any], route: Any, *, scaled: bool = False) -> np.ndarray:
-    values: list[Any] = [None] * len(rows)
-    for positions, told in engine.extract(backbone, rows, ("pooled",), route=route, scaled=scaled):
-        for position, value in zip(positions, told["pooled"], strict=True):
-            values[position] = value
-    return np.stack(values)
+    stream = engine.extract(backbone, rows, ("pooled",), route=route, scaled=scaled)
+    return np.stack(engine.in_order(stream, len(rows), ("pooled",))["pooled"])
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -40,12 +37,12 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 def precisions(name: str, rows: list[Any]) -> None:
     """A line a precision: milliseconds a row, least cosine with torch, and how much a row depends on its batch."""
     backbone = backbones.get(name)
-    traced, some = Traced(backbone, ("pooled",)), backbone.prepare(rows[: engine.GATE_ROWS])
+    converted = Converted(backbone, ("pooled",))
     start = cpu()
     exact = pooled(backbone, rows, None)
     print(f"| {name} | torch | {1000 * (cpu() - start) / len(rows):.1f} | 1 | |")
     for precision in ("fp32", "bf16", "int8"):
-        route = OpenvinoRoute(traced, precision, some)
+        route = OpenvinoRoute(converted, precision, rows[: engine.GATE_ROWS])
         start = cpu()
         told = pooled(backbone, rows, route)
         spent = 1000 * (cpu() - start) / len(rows)

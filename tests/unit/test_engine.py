@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from headstart.activations import engine
-from headstart.activations._openvino import OpenvinoRoute, Traced
+from headstart.activations._openvino import Converted, OpenvinoRoute
 from headstart.backbones import get
 
 TEXTS = [f"row {i} " + "and more " * (i % 12) for i in range(40)]
@@ -20,10 +20,8 @@ PICTURES = list(np.random.default_rng(0).integers(0, 256, (6, 60, 50, 3), dtype=
 
 
 def pooled(backbone: Any, rows: list[Any], route: Any) -> np.ndarray:
-    out = np.zeros((len(rows), backbone.prefix(backbone.prepare(rows[:1]), ["pooled"])["pooled"].shape[1]))
-    for positions, values in engine.extract(backbone, rows, ("pooled",), route=route):
-        out[positions] = np.stack(values["pooled"])
-    return out
+    stream = engine.extract(backbone, rows, ("pooled",), route=route)
+    return np.stack(engine.in_order(stream, len(rows), ("pooled",))["pooled"])
 
 
 @pytest.mark.parametrize(("name", "rows"), [("minilm", TEXTS), ("efficientnet_lite0", PICTURES)])
@@ -43,8 +41,8 @@ def test_a_route_that_errs_is_refused_and_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Wrong:
-        def __init__(self, traced: Any, precision: str, some: Any) -> None:
-            self.cuts = traced.cuts
+        def __init__(self, converted: Any, precision: str, some: Any) -> None:
+            self.cuts = converted.cuts
 
         def __call__(self, values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:
             return {c: np.random.default_rng(0).normal(size=(len(values), 384)) for c in self.cuts}
@@ -81,10 +79,10 @@ def test_texts_are_batched_with_next_to_no_padding() -> None:
 def test_int8_products_are_near_enough_to_be_used() -> None:
     backbone = get("minilm")
     exact = backbone.prefix(backbone.prepare(TEXTS), ["pooled"])["pooled"].numpy()
-    route = OpenvinoRoute(Traced(backbone, ("pooled",)), "int8", backbone.prepare(TEXTS))
+    route = OpenvinoRoute(Converted(backbone, ("pooled",)), "int8", TEXTS)
     told = pooled(backbone, TEXTS, route)
     cosine = (told * exact).sum(1) / np.linalg.norm(told, axis=1) / np.linalg.norm(exact, axis=1)
-    assert cosine.min() > 0.95
+    assert cosine.min() > 0.99
     assert np.abs(told - exact).max() > 1e-3  # not float32 under another name
 
 
@@ -97,7 +95,8 @@ def test_a_large_jpeg_is_read_whole_where_exact_numbers_are_asked_for(tmp_path: 
     assert engine.scales(backbone, "auto")
     assert 0 < (whole - quick).abs().float().mean() < 8
     small = Image.fromarray(noise[:300, :300])
-    assert (backbone.prepare([small]).values == backbone.prepare_quickly([small]).values).all()
+    whole, quick = (p([small]).values.int() for p in (backbone.prepare, backbone.prepare_quickly))
+    assert (whole - quick).abs().max() <= 3  # another resize of the same pixels
 
 
 @pytest.mark.parametrize("name", ["elmo", "word_vectors"])

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
+import logging
+import os
+import uuid
 import warnings
-from functools import cached_property
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from headstart._compute import threads
-from headstart.activations._int8 import quantised
-from headstart.backbones._base import Backbone, Batch
+from headstart.activations._disk import digest, write
+from headstart.activations._int8 import GROUP, quantised, smaller
+from headstart.backbones._base import Backbone
+
+log = logging.getLogger("headstart")
 
 _TYPES = {torch.int64: np.int64, torch.bool: np.bool_, torch.uint8: np.uint8}
 
@@ -37,26 +45,45 @@ class _Prefix(nn.Module):
         return tuple(out)
 
 
-class Traced:
-    """A prefix on its way into OpenVINO: converted once for float32 and bfloat16, once more for int8."""
+class Converted:
+    """A prefix as OpenVINO reads it.
 
-    def __init__(self, backbone: Backbone, cuts: tuple[str, ...]) -> None:
+    With a `home` it is kept there: converting takes as long as reading some hundred rows. The digest is written last
+    and says whether the exact route has been held against torch, which is needed once, for its numbers do not depend
+    on the rows.
+    """
+
+    def __init__(self, backbone: Backbone, cuts: tuple[str, ...], home: Path | None = None) -> None:
+        self.backbone = backbone
         self.prefix = _Prefix(backbone, cuts).eval()
         self.cuts = self.prefix.cuts
         self.example = _example(backbone)
+        self.home = home
+        self.trusted = False
+        self.kept = self._read()
+
+    def exact(self) -> Any:
+        """The prefix as it is, BatchNorm folded into the convolutions; a copy of its own each time."""
+        if self.kept is None:
+            self.kept = self._convert(self.prefix, fold=True)
+            self._keep()
+        return self.kept.clone()
+
+    def int8(self, some: Sequence[Any]) -> Any:
+        """The prefix with int8 products; ranges of convolutions are taken from some of the user's own rows."""
+        if any(isinstance(m, nn.Conv2d) for m in self.prefix.modules()):
+            marked = quantised(copy.deepcopy(self.prefix), self.backbone.prepare(some))
+            return smaller(self._convert(marked, fold=False))
+        return smaller(self.exact())
+
+    def trust(self) -> None:
+        """Remember that the exact route agrees with torch."""
+        self.trusted = True
+        self._keep()
 
     def free(self, x: Tensor) -> tuple[int, ...]:
         """The sizes below the first: texts of any length, pictures of one size."""
         return (-1,) if x.ndim == 2 else tuple(x.shape[1:])
-
-    @cached_property
-    def exact(self) -> Any:
-        """The prefix as it is; BatchNorm is folded into the convolutions."""
-        return self._convert(self.prefix, fold=True)
-
-    def int8(self, some: Batch) -> Any:
-        """The prefix with int8 products, their ranges taken from some of the user's own rows."""
-        return self._convert(quantised(copy.deepcopy(self.prefix), some), fold=False)
 
     def _convert(self, prefix: nn.Module, *, fold: bool) -> Any:
         """Traced here, because OpenVINO's own tracing runs everything three times (3.9 CPU seconds against 2.1)."""
@@ -69,18 +96,57 @@ class Traced:
             form: list[Any] = [(openvino.PartialShape([-1, *self.free(x)]), _TYPES[x.dtype]) for x in self.example]
             return openvino.convert_model(traced, input=form)
 
+    def _files(self) -> tuple[Path, Path, Path]:
+        assert self.home is not None
+        return self.home / "network.xml", self.home / "network.bin", self.home / "network.json"
+
+    def _read(self) -> Any:
+        """What is kept, or None where there is nothing, or it is torn, altered or of another version."""
+        import openvino
+
+        if self.home is None:
+            return None
+        graph, weights, card = self._files()
+        try:
+            said = json.loads(card.read_text(encoding="utf-8"))
+            if said["digests"] != [digest(graph), digest(weights)] or said["openvino"] != openvino.__version__:
+                return None
+        except (OSError, ValueError, KeyError):
+            return None
+        self.trusted = bool(said["trusted"])
+        return openvino.Core().read_model(graph, weights)
+
+    def _keep(self) -> None:
+        import openvino
+
+        if self.home is None:
+            return
+        graph, weights, card = self._files()
+        try:
+            if not self.trusted:
+                part = self.home / f"{uuid.uuid4().hex[:8]}.xml"
+                openvino.save_model(self.kept, part, compress_to_fp16=False)
+                os.replace(part.with_suffix(".bin"), weights)
+                os.replace(part, graph)
+            said = {"openvino": openvino.__version__, "trusted": self.trusted}
+            write(card, json.dumps({**said, "digests": [digest(graph), digest(weights)]}).encode())
+        except (OSError, RuntimeError) as error:  # a full disk: it is converted again next time
+            log.info("the converted network is not kept in %s (%s)", self.home, error)
+
 
 class OpenvinoRoute:
     """Runs a prefix through OpenVINO; ImportError where it is not installed, RuntimeError where it cannot convert."""
 
-    def __init__(self, traced: Traced, precision: str, some: Batch) -> None:
+    def __init__(self, converted: Converted, precision: str, some: Sequence[Any]) -> None:
         import openvino
 
-        self.cuts = traced.cuts
-        model = traced.int8(some) if precision == "int8" else traced.exact
+        self.cuts = converted.cuts
+        self.model = converted.int8(some) if precision == "int8" else converted.exact()
         hint = "f32" if precision == "fp32" or not _has_bf16() else "bf16"
         settings = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads()}
-        self.compiled = openvino.Core().compile_model(model, "CPU", settings)
+        if precision == "int8":
+            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP
+        self.compiled = openvino.Core().compile_model(self.model, "CPU", settings)
 
     def __call__(self, values: Tensor, mask: Tensor | None) -> dict[str, np.ndarray]:
         """Prepared rows to the values at the cuts."""

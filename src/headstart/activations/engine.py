@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from headstart._compute import device, threads
-from headstart.activations._openvino import OpenvinoRoute, Traced
+from headstart.activations._openvino import Converted, OpenvinoRoute
 from headstart.activations._torch import TorchRoute
 from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
@@ -58,11 +59,29 @@ def extract(
         )
 
 
-def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precision: str) -> tuple[str, Route | None]:
+def in_order(stream: Iterable[tuple[np.ndarray, Values]], rows: int, cuts: Sequence[str]) -> Values:
+    """What `extract` yields, each row at its place."""
+    found: Values = {cut: [np.empty(0)] * rows for cut in cuts}
+    for positions, values in stream:
+        for cut in cuts:
+            for position, value in zip(positions, values[cut], strict=True):
+                found[cut][position] = value
+    return found
+
+
+def choose(
+    backbone: Backbone,
+    rows: Sequence[Any],
+    cuts: Sequence[str],
+    precision: str,
+    *,
+    home: Callable[[], Path] | None = None,
+) -> tuple[str, Route | None]:
     """The fastest route that may be used: its name (part of the store's key) and the route itself.
 
     "fp32" gives the exact numbers of the network; "bf16" and "int8" are tried on some of the user's own rows and
-    refused, with a word in the log, where a cosine falls below the gate; "auto" is the fastest exact one.
+    refused, with a word in the log, where a cosine falls below the gate; "auto" is the fastest exact one. `home`
+    names the folder where a converted network is kept for the next time.
     """
     above = tuple(c for c in cuts if c != "input")
     if not above or isinstance(backbone, Featurizer):
@@ -71,7 +90,7 @@ def choose(backbone: Backbone, rows: Sequence[Any], cuts: Sequence[str], precisi
         return "fp32", TorchRoute(backbone, above)
     key = (backbone.fingerprint, precision, above)
     if key not in _chosen:
-        _chosen[key] = _choose(backbone, rows, above, precision)
+        _chosen[key] = _choose(backbone, rows, above, precision, home)
     return _chosen[key]
 
 
@@ -87,32 +106,41 @@ def scales(backbone: Backbone, precision: str) -> bool:
     return backbone.input_kind == "pixels" and precision != "fp32"
 
 
-def _choose(backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], precision: str) -> tuple[str, Route]:
+def _choose(
+    backbone: Backbone, rows: Sequence[Any], cuts: tuple[str, ...], precision: str, home: Callable[[], Path] | None
+) -> tuple[str, Route]:
     exact = TorchRoute(backbone, cuts)
     if device().type != "cpu":
         return "fp32", exact
     some = [rows[i] for i in np.linspace(0, len(rows) - 1, min(GATE_ROWS, len(rows))).astype(int)]
-    batch = backbone.prepare(some)
-    truth = exact(batch.values, batch.mask)
-    traced = Traced(backbone, cuts)
+
+    def run(route: Route) -> Values:
+        return in_order(extract(backbone, some, cuts, route=route), len(some), cuts)
+
+    truth: Values = {}
+    converted = Converted(backbone, cuts, home and home())
     for name in ROUTES[precision]:
         try:
-            fast = OpenvinoRoute(traced, name, batch)
-            told = fast(batch.values, batch.mask)
+            fast = OpenvinoRoute(converted, name, some)
+            if name == "fp32" and converted.trusted:
+                return name, fast
+            told = run(fast)
         except (ImportError, RuntimeError, NotImplementedError) as error:
             log.info("the %s route cannot run %s (%s); trying the next", name, backbone.name, str(error)[:200])
             continue
-        least = min(_cosine(told[cut], truth[cut]) for cut in cuts)
+        truth = truth or run(exact)
+        least = min(_cosine(a, b) for cut in cuts for a, b in zip(told[cut], truth[cut], strict=True))
         if least >= GATE[name]:
+            if name == "fp32":
+                converted.trust()
             return name, fast
         log.warning("the %s route of %s was refused: cosine %.5f, needed %.5f", name, backbone.name, least, GATE[name])
     return "fp32", exact
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = (x.reshape(len(x), -1).astype(np.float64) for x in (a, b))
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return float(((a * b).sum(1) / np.maximum(norms, 1e-12)).min())
+    a, b = a.ravel().astype(np.float64), b.ravel().astype(np.float64)
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
 def _nothing(values: torch.Tensor, mask: torch.Tensor | None) -> dict[str, np.ndarray]:

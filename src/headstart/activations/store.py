@@ -10,6 +10,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from headstart.activations import engine
+from headstart.activations._disk import digest, write
 from headstart.activations.activations import Activations
 from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
@@ -66,8 +68,10 @@ class ActivationStore:
             return self._live(backbone, data, wanted, precision)
         name, route = engine.name_of(backbone, wanted, precision), None
         if name is None:
-            name, route = engine.choose(backbone, data.rows, wanted, precision)
-        pixels = "-scaled" if engine.scales(backbone, precision) else ""
+            name, route = engine.choose(
+                backbone, data.rows, wanted, precision, home=partial(self._network, backbone, wanted)
+            )
+        pixels = "-quick" if engine.scales(backbone, precision) else ""
         homes = {cut: self._home(backbone, cut, ("exact" if cut == "input" else name) + pixels) for cut in wanted}
         known = {cut: self._open(home) for cut, home in homes.items()}
         missing = _first_of_each(data.ids, set.intersection(*({*table} for table in known.values())))
@@ -76,7 +80,9 @@ class ActivationStore:
             total, known_rows = len(data.ids), len(data.ids) - len(missing)
             new = data.take(missing)
             if route is None:  # nothing is compiled where all rows are known
-                _, route = engine.choose(backbone, new.rows, wanted, precision)
+                _, route = engine.choose(
+                    backbone, new.rows, wanted, precision, home=partial(self._network, backbone, wanted)
+                )
             start = time.monotonic()
             scaled = engine.scales(backbone, precision)
             stream = _stream(backbone, new, wanted, route, scaled=scaled)
@@ -105,7 +111,7 @@ class ActivationStore:
         self._shards.clear()
         return freed
 
-    def _home(self, backbone: Backbone, cut: str, route: str) -> Path:
+    def _home(self, backbone: Backbone, cut: str, route: str, kind: str | None = None) -> Path:
         assert self.folder is not None
         key = hashlib.sha256(json.dumps([VERSION, backbone.fingerprint, route]).encode()).hexdigest()[:24]
         home = self.folder / key / cut
@@ -113,12 +119,16 @@ class ActivationStore:
         if not meta.exists():
             try:
                 home.mkdir(parents=True, exist_ok=True)
-                said = {"backbone": backbone.name, "cut": cut, "kind": backbone.kind(cut), "route": route}
-                _write(meta, json.dumps(said).encode())
+                said = {"backbone": backbone.name, "cut": cut, "kind": kind or backbone.kind(cut), "route": route}
+                write(meta, json.dumps(said).encode())
             except OSError as error:
                 raise _refused(home, error) from error
         os.utime(meta)
         return home
+
+    def _network(self, backbone: Backbone, cuts: list[str]) -> Path:
+        """Where the network up to some cuts is kept as another engine reads it."""
+        return self._home(backbone, "-".join(["network", *cuts]), "convert", kind="network")
 
     def _open(self, home: Path) -> dict[str, _Shard]:
         """Shards of a key by row id; new ones (of other processes too) are checked once, bad ones removed."""
@@ -175,12 +185,9 @@ class ActivationStore:
 
     def _live(self, backbone: Backbone, data: Dataset, cuts: list[str], precision: str) -> dict[str, Activations]:
         _, route = engine.choose(backbone, data.rows, cuts, precision)
-        found: dict[str, list[Any]] = {cut: [None] * len(data.ids) for cut in cuts}
         scaled = engine.scales(backbone, precision)
-        for positions, values in engine.extract(backbone, data.rows, cuts, route=route, scaled=scaled):
-            for cut in cuts:
-                for position, value in zip(positions, values[cut], strict=True):
-                    found[cut][position] = value
+        stream = engine.extract(backbone, data.rows, cuts, route=route, scaled=scaled)
+        found = engine.in_order(stream, len(data.ids), cuts)
         packed = {c: _objects(v) if backbone.kind(c) in RAGGED else np.stack(v) for c, v in found.items()}
         return {c: Activations(v, data.ids, c, backbone.kind(c), backbone) for c, v in packed.items()}
 
@@ -237,9 +244,9 @@ class _Shard:
         temporary = path.with_suffix(".writing")
         with temporary.open("wb") as file:
             np.save(file, _small(values, kind), allow_pickle=False)
-        digest = _digest(temporary)
+        checksum = digest(temporary)
         temporary.rename(path)
-        _write(path.with_suffix(".json"), json.dumps({"ids": ids, "offsets": offsets, "blake2b": digest}).encode())
+        write(path.with_suffix(".json"), json.dumps({"ids": ids, "offsets": offsets, "blake2b": checksum}).encode())
         return cls(path, ids, offsets)
 
     @classmethod
@@ -247,7 +254,7 @@ class _Shard:
         try:
             raw = json.loads(meta.read_text(encoding="utf-8"))
             path = meta.with_suffix(".npy")
-            return cls(path, raw["ids"], raw["offsets"]) if _digest(path) == raw["blake2b"] else None
+            return cls(path, raw["ids"], raw["offsets"]) if digest(path) == raw["blake2b"] else None
         except (OSError, ValueError, KeyError):
             return None
 
@@ -294,17 +301,6 @@ def _small(values: np.ndarray, kind: str) -> np.ndarray:
     if kind in ("tokens", "map") and np.abs(values).max(initial=0) < HALF_MAX:
         return values.astype(np.float16)
     return values
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _refused(home: Path, error: OSError) -> StoreError:

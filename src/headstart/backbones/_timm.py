@@ -21,7 +21,7 @@ from headstart.backbones._weights import find
 from headstart.data.images import decode
 from headstart.errors import WeightsError
 
-MARGIN = 2  # a scaled decode is still so many times larger than what is made of it, for the sake of its edges
+MARGIN = 4  # a scaled decode is still so many times larger than what is made of it, for the sake of its edges
 Part = tuple[str, Sequence[Any], Kind]  # name, modules in order, kind of what comes out
 
 
@@ -41,17 +41,24 @@ class Preparation:
     def one(self, row: Any, *, scaled: bool = False) -> np.ndarray:
         """(3, size, size) uint8."""
         image = decode(row, at_least=MARGIN * self.resize if scaled else None)
-        how = Image.Resampling[self.interpolation.upper()]
-        if self.squash:
-            image = image.resize((self.size, self.size), how)
-        else:
+        width = height = self.size
+        if not self.squash:
             short = min(image.size)
             width, height = (max(self.size, int(self.resize * side / short)) for side in image.size)
-            left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-            if (width, height) != image.size:
-                image = image.resize((width, height), how)
-            image = image.crop((left, top, left + self.size, top + self.size))
+        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        pixels = _resized(image, width, height, self.interpolation, quickly=scaled)
+        return pixels[:, top : top + self.size, left : left + self.size]
+
+
+def _resized(image: Image.Image, width: int, height: int, how: str, *, quickly: bool) -> np.ndarray:
+    """(3, height, width) uint8; `quickly` by torch, a level or two beside Pillow at a tenth of the time."""
+    if (width, height) == image.size or not quickly or how not in ("bilinear", "bicubic"):
+        if (width, height) != image.size:
+            image = image.resize((width, height), Image.Resampling[how.upper()])
         return np.asarray(image).transpose(2, 0, 1)
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+    out: np.ndarray = nn.functional.interpolate(pixels, (height, width), mode=how, antialias=True)[0].numpy()
+    return out
 
 
 class Pixels(nn.Module):
@@ -168,7 +175,7 @@ class Timm(Backbone):
         return Batch(torch.from_numpy(self.preparation(rows)))
 
     def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
-        """The same from JPEGs decoded at 1/2, 1/4 or 1/8 where they are large."""
+        """The same within a level or two, from JPEGs decoded at 1/2, 1/4 or 1/8 where they are large."""
         return Batch(torch.from_numpy(self.preparation(rows, scaled=True)))
 
     @abstractmethod

@@ -133,7 +133,14 @@ def fastai(rows: int, threads: int, **_: Any) -> Said:
     }
 
 
-def technique(rows: int, name: str, modality: str = "text", params: dict[str, Any] | None = None, **_: Any) -> Said:
+def technique(
+    rows: int,
+    name: str,
+    modality: str = "text",
+    params: dict[str, Any] | None = None,
+    precision: str = "auto",
+    **_: Any,
+) -> Said:
     """Fit and predict of one technique with an empty store: filling it is part of the cost."""
     from headstart import _discover, backbones
     from headstart.activations.store import ActivationStore
@@ -147,7 +154,7 @@ def technique(rows: int, name: str, modality: str = "text", params: dict[str, An
     cut = learner.where(backbone.cuts)
     with tempfile.TemporaryDirectory() as place:
         start = cpu()
-        seen = ActivationStore(Path(place)).get(backbone, dataset, {cut})[cut]
+        seen = ActivationStore(Path(place)).get(backbone, dataset, {cut}, precision=precision)[cut]
         learner.fit(seen[np.arange(len(train))], y[train])
         told = learner.predict(seen[np.arange(len(train), len(order))])
     return {"cpu": cpu() - start, "accuracy": float((told == y[test]).mean())}

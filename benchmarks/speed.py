@@ -89,12 +89,12 @@ class Bench:
         peer, own = in_turns(
             [
                 self.theirs("hf_trainer", rows=n, frozen=True),
-                self.ours("technique", rows=n, name="top_layers", params={"layers": 1, "epochs": 3}),
+                self.ours("technique", rows=n, name="top_layers", params={"layers": 1, "epochs": 3}, precision="bf16"),
             ],
             self.times,
         )
         yield _row(
-            f"last layer, {n} texts, 3 epochs, store filled",
+            f"last layer, {n} texts, 3 epochs, store filled in bf16",
             "HF Trainer, lower layers frozen",
             6,
             own,

@@ -67,6 +67,30 @@ def test_without_openvino_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None
     assert (name, type(route)) == ("fp32", engine.TorchRoute)
 
 
+def test_a_converted_network_is_kept_and_a_torn_one_converted_again(tmp_path: Path) -> None:
+    backbone = get("minilm")
+    first = Converted(backbone, ("layer.0",), tmp_path)
+    route = OpenvinoRoute(first, "fp32", TEXTS)
+    batch = backbone.prepare(TEXTS)
+    told = route(batch.values, batch.mask)["layer.0"]
+    assert not first.trusted
+    first.trust()
+
+    again = Converted(backbone, ("layer.0",), tmp_path)
+    assert again.trusted
+    again._convert = None  # type: ignore[method-assign,assignment]  # nothing is converted
+    read = OpenvinoRoute(again, "fp32", TEXTS)(batch.values, batch.mask)["layer.0"]
+    np.testing.assert_array_equal(read, told)
+
+    weights = tmp_path / "network.bin"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    torn = Converted(backbone, ("layer.0",), tmp_path)
+    assert torn.kept is None
+    assert not torn.trusted
+    anew = OpenvinoRoute(torn, "fp32", TEXTS)(batch.values, batch.mask)["layer.0"]
+    np.testing.assert_array_equal(anew, told)
+
+
 def test_texts_are_batched_with_next_to_no_padding() -> None:
     rows = [f"word {'more ' * (i % 50)}" for i in range(300)]
     padded = real = 0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from headstart._compute import bf16_pays, device
 from headstart.activations.activations import Activations
@@ -15,15 +16,45 @@ HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _FULL: dict[str, Any] = {"dtype": torch.bfloat16, "enabled": False}
 
 
+SHORT = 256  # tokens: up to here plain products are quicker than torch's fused attention
+
+
+class PlainAttention(TorchFunctionMode):
+    """Attention as plain products where a CPU trains in bfloat16: torch's fused kernel takes 2-6 times as long there."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is nn.functional.scaled_dot_product_attention and len(args) == 3:
+            query, key, value = args
+            plain = query.device.type == "cpu" and query.dtype == torch.bfloat16 and key.shape[-2] <= SHORT
+            if plain and not (kwargs.get("dropout_p") or kwargs.get("is_causal") or kwargs.get("enable_gqa")):
+                with torch.autocast("cpu", enabled=False):
+                    return _attention(query, key, value, kwargs.get("attn_mask"), kwargs.get("scale"))
+        return func(*args, **kwargs)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    score = query * (scale or query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    if mask is not None and mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=score.dtype).masked_fill_(~mask, float("-inf"))
+    if mask is not None:
+        score += mask
+    return score.softmax(-1) @ value
+
+
 @torch.inference_mode()
-def outputs(network: nn.Module, X: Activations, batch: int = 32) -> np.ndarray:
-    """Outputs (n, k) of a network in eval mode, rows sorted by length so that little is padded."""
+def outputs(network: nn.Module, X: Activations, batch: int = 32, *, precision: str = "fp32") -> np.ndarray:
+    """Outputs (n, k) of a network in eval mode, rows sorted by length so that little is padded.
+
+    `precision`: "fp32" for what is told to anyone (bfloat16 on CUDA), or that of a training for what only steers it.
+    """
     network.to(device()).eval()
     order = np.argsort(X.lengths(), kind="stable")
+    how = autocast(X.kind, "bf16" if device().type == "cuda" else precision)
     parts = []
     for start in range(0, len(order), batch):
         values, mask = tensors(X, order[start : start + batch])
-        with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
+        with PlainAttention(), torch.autocast(device().type, **how):
             parts.append(network(values, mask).float().cpu().numpy())
     out = np.concatenate(parts)
     return np.asarray(out[np.argsort(order, kind="stable")])

@@ -18,7 +18,7 @@ from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.techniques import _augment
 from headstart.techniques._checkpoint import EVERY, Checkpoint, generator
-from headstart.techniques._forward import autocast, outputs, tensors
+from headstart.techniques._forward import PlainAttention, autocast, outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe
 from headstart.techniques._objective import Told, row_losses
@@ -168,7 +168,7 @@ def _told(
     other, share = None, 1.0
     if recipe.mix and len(values) > 1:
         values, other, share = _augment.mixed(values, recipe.mix)
-    with torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
+    with PlainAttention(), torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
         features = network.features(values, mask)
     said = network.told(features.float()).float()
     losses = row_losses(kind, said, y, recipe.loss)
@@ -199,7 +199,7 @@ def _swapped(network: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]:
 
 def held_value(network: Network, held: Held, kind: str, recipe: Recipe) -> float:
     """What early stopping lowers on the held-out rows: the loss, or one minus a score."""
-    told, y = outputs(network, held[0]), held[1]
+    told, y = outputs(network, held[0], precision=recipe.precision), held[1]
     if recipe.stop_on != "loss" and kind == "label":
         from sklearn.metrics import f1_score, recall_score
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,8 +79,18 @@ def cell(name: str, n: int, seed: int, budget: str, folder: Path) -> dict[str, o
         **{k: v[0] for k, v in scores.items()}, "shipped": result["test"]["value"],
         "low": result["test"]["low"], "high": result["test"]["high"], "helped": result["verdict"]["helped"],
         "gain": result["verdict"]["gain"], "technique": result["best"]["technique"],
-        "seconds": time.monotonic() - start,
+        "duels": _duels(result["trials"]), "seconds": time.monotonic() - start,
     }  # fmt: skip
+
+
+def _duels(trials: list[dict[str, Any]]) -> list[dict[str, object]]:
+    """What each dear technique won over the best cheaper one, on the valid rows and, as it turned out, on the test."""
+    test = {t["technique"]: t["test"]["value"] for t in trials if t["status"] == "done"}
+    return [
+        {"technique": t["technique"], **t["duel"], "test": test[t["technique"]] - test[t["duel"]["over"]]}
+        for t in trials
+        if t["duel"]
+    ]
 
 
 def table(rows: list[dict[str, object]], command: str) -> str:

@@ -67,8 +67,8 @@ class Journal:
             return None
         raw: dict[str, Any] = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
         scores = load_file(folder / "scores.safetensors") if (folder / "scores.safetensors").exists() else {}
-        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid", "source")
-        return Trial(contender, scores=scores, **{k: raw[k] for k in known})
+        known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid", "source", "duel")
+        return Trial(contender, scores=scores, **{k: raw[k] for k in known if k in raw})
 
     def keep(self, trial: Trial, data_key: str) -> None:
         """Write a finished trial; `trial.json` last, so that half a trial does not count."""

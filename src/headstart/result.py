@@ -13,6 +13,7 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                    source: {cosine, cka, agreement} | null}]   source: what a fine-tuning left of the
                  pre-trained network on valid rows, with --keep-source; each 1 where nothing was forgotten; agreement:
                  share of rows that the pre-training's own classifier calls as before, where the weights bring it
+                 duel: {over, gain, low, high} | null   of a trained technique with the best cheaper one, on valid rows
                  role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
     best         {backbone, technique, cut, role, params}
     test         Score of what ships, through the served path

@@ -59,6 +59,7 @@ class Trial:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     fitted: Any = None
     source: dict[str, float] | None = None
+    duel: dict[str, Any] | None = None  # of a dear technique with the best cheaper one, on the valid rows
 
     def to_json(self) -> dict[str, Any]:
         """The trial as `result.json` shows it."""
@@ -66,7 +67,7 @@ class Trial:
         return {
             "backbone": c.backbone, "technique": c.technique, "cut": self.cut, "role": c.role, "status": self.status,
             "why": self.why, "seconds": round(self.seconds, 2), "fit_seconds": round(self.fit_seconds, 2),
-            "params": self.params, "valid": self.valid, "test": None, "source": self.source,
+            "params": self.params, "valid": self.valid, "test": None, "source": self.source, "duel": self.duel,
         }  # fmt: skip
 
 
@@ -117,13 +118,13 @@ def race(
     trials: list[Trial] = []
     stopped = ""
     for position, entry in enumerate(entries):
-        if done and entry in done:
-            trials.append(done[entry])
-            continue
+        before = (done or {}).get(entry)
         dear = entry.cost >= 3
         waiting = sum(e.cost >= 3 for e in entries[position:])
         share = clock.left(keep=keep) / max(waiting, 1) if dear else None
-        if stopped and entry.role not in ALWAYS:
+        if before is not None:
+            trial = before
+        elif stopped and entry.role not in ALWAYS:
             trial = Trial(entry, status="skipped", why=stopped)
         elif share is not None and share < LEAST_SECONDS:
             trial = Trial(entry, status="skipped", why=f"{max(share, 0):.0f} s of the budget were left for it")
@@ -132,10 +133,11 @@ def race(
         else:
             on_start(entry, share)
             trial = _try(entry, ground, share)
-        trials.append(trial)
-        on_end(trial)
         if dear and entry.role == "pretrained" and trial.status == "done":
-            stopped = _enough(trials[:-1], trial, ground)
+            stopped = _enough(trials, trial, ground)
+        trials.append(trial)
+        if before is None:
+            on_end(trial)
     return trials
 
 
@@ -243,7 +245,8 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
 def _enough(earlier: Sequence[Trial], trial: Trial, ground: Field) -> str:
     """Why dearer techniques need not be tried, or "" while they may still win."""
     cheaper = best(earlier, ground)
-    gain, _, high = _duel(cheaper, trial, ground)
+    gain, low, high = _duel(cheaper, trial, ground)
+    trial.duel = {"over": cheaper.contender.technique, "gain": gain, "low": low, "high": high}
     if high > NOTHING_TO_GAIN:
         return ""
     return (

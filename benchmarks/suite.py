@@ -26,6 +26,7 @@ from headstart.data.read import read
 CELLS = [
     ("reviews", (100, 400, 1600)),
     ("tweets", (100, 400)),
+    ("movies", (100, 400)),
     ("newsgroups", (200, 1000)),
     ("spam", (50, 200, 1000)),
     ("emoji", (180, 900)),
@@ -79,8 +80,13 @@ def cell(name: str, n: int, seed: int, budget: str, folder: Path) -> dict[str, o
         **{k: v[0] for k, v in scores.items()}, "shipped": result["test"]["value"],
         "low": result["test"]["low"], "high": result["test"]["high"], "helped": result["verdict"]["helped"],
         "gain": result["verdict"]["gain"], "technique": result["best"]["technique"],
+        "trials": {t["technique"]: t["test"]["value"] for t in _pretrained(result["trials"])},
         "duels": _duels(result["trials"]), "seconds": time.monotonic() - start,
     }  # fmt: skip
+
+
+def _pretrained(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [t for t in trials if t["status"] == "done" and t["role"] == "pretrained"]
 
 
 def _duels(trials: list[dict[str, Any]]) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ COST = 0.01  # inverse strength of the inner classifier on standardised features
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """What a head is trained on instead of the source rows as they are: X (n, d), codes y (n,), weight (n,), mean one."""
+    """What a head is trained on instead of the source rows: X (n, d), codes y (n,), weight (n,), mean one."""
 
     X: np.ndarray
     y: np.ndarray
@@ -51,7 +51,9 @@ class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
         return Adapted(X, codes, weight / weight.mean())
 
     @abstractmethod
-    def _adapt(self, source: np.ndarray, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _adapt(
+        self, source: np.ndarray, y: np.ndarray, target: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """X, y and weight of what a head is to be trained on; inputs are checked float64 arrays."""
 
     def transform(self, target: Any) -> np.ndarray:
@@ -73,13 +75,14 @@ class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
 
 def classifier(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Pipeline:
     """The plain classifier that adapters reason with: standardised features, logistic regression."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=COST, max_iter=200))
-    return model.fit(X, y, logisticregression__sample_weight=weight)
+    scaler = StandardScaler().fit(X)  # step by step: a pipeline passes no weights once metadata routing is switched on
+    logistic = LogisticRegression(C=COST, max_iter=200).fit(scaler.transform(X), y, sample_weight=weight)
+    return make_pipeline(scaler, logistic)
 
 
 def covariance(X: np.ndarray, regular: float) -> np.ndarray:
     """(d, d) covariance plus `regular` times its mean variance on the diagonal, so that it has an inverse."""
-    own = np.cov(X, rowvar=False)
+    own = np.atleast_2d(np.cov(X, rowvar=False))
     return np.asarray(own + regular * np.trace(own) / len(own) * np.eye(len(own)))
 
 

@@ -62,6 +62,25 @@ def entries(*names: str) -> list[Contender]:
     return [Contender("made", n, "pretrained") for n in names]
 
 
+def test_the_majority_is_judged_on_the_rows_that_the_others_are_judged_on(
+    known: dict[str, type[Technique]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On few valid rows it may look good by luck."""
+    from headstart.techniques.majority import Majority
+
+    known |= {"majority": Majority, "head": oracle(0.9, 1)}
+    field = ground(100)
+    field.y[field.train] = np.arange(len(field.train)) < 32  # just the larger class
+    field.y[field.valid] = 1
+    rows = np.c_[field.y, np.random.default_rng(0).random(100)]
+    seen = Activations(rows, np.arange(100).astype(str), "pooled", "vector")
+    field = replace(field, see=lambda c, t: seen)
+    entries = [Contender("b", "majority", "majority"), Contender("b", "head", "pretrained")]
+    trials = race(entries, field, Clock(60))
+    assert (trials[0].valid or {})["value"] < 0.7
+    assert best(trials, field).contender.technique == "head"
+
+
 def test_the_dear_one_ships_only_when_it_wins(known: dict[str, type[Technique]]) -> None:
     known |= {"cheap": oracle(0.70, 1), "dear": oracle(0.90, 3), "equal": oracle(0.70, 4)}
     g = ground()

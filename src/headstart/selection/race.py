@@ -226,7 +226,7 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         if ground.keep_source:
             trial.source = technique.forgetting(seen[ground.valid])
         judged, key = ground.valid, "valid"
-        if not dear and entry.cost > 0 and len(ground.known) <= FEW:
+        if not dear and len(ground.known) <= FEW:
             exact = technique.left_out() is not None and ground.groups is None
             trial.scores["known"] = (
                 _left_out(entry, seen, ground) if exact else _out_of_fold(entry, technique.settled(), seen, ground)

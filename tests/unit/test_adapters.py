@@ -1,10 +1,8 @@
-"""Adapters against other libraries, their papers' formulas, and examples solved by hand."""
+"""Adapters against POT, their papers' formulas, and examples solved by hand."""
 
 from __future__ import annotations
 
 import sys
-import warnings
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -38,14 +36,6 @@ def domains() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.standard_normal((120, 6)) @ mix, np.arange(120) % 3, rng.standard_normal((90, 6)) * np.arange(1, 7) + 2
 
 
-def reference(name: str) -> ModuleType:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = pytest.importorskip(name)
-    sklearn.set_config(enable_metadata_routing=False)  # importing skada switches it on for all
-    return module
-
-
 @pytest.mark.parametrize("regular", [0.0, 0.1])
 def test_coral_is_the_formula(domains, regular: float):
     source, _, target = domains
@@ -54,20 +44,8 @@ def test_coral_is_the_formula(domains, regular: float):
     np.testing.assert_allclose(Coral(regular).adapt(*domains).X, moved + target.mean(0), atol=1e-8)
 
 
-def test_coral_is_that_of_skada(domains):
-    skada = reference("skada")
-    source, _, target = domains
-    sign = np.r_[np.ones(len(source)), -np.ones(len(target))]
-    with sklearn.config_context(enable_metadata_routing=True):
-        own = skada.CORALAdapter(reg=None).fit_transform(np.vstack([source, target]), sample_domain=sign)
-    moved = Coral(0.0).adapt(*domains).X
-    # skada's covariance divides by n, ours by n - 1
-    ratio = np.sqrt((119 / 120) / (89 / 90))
-    np.testing.assert_allclose((moved - target.mean(0)) / ratio, own[: len(source)], atol=1e-6)
-
-
 def test_linear_transport_is_that_of_pot(domains):
-    ot = reference("ot")
+    ot = pytest.importorskip("ot")
     source, _, target = domains
     args = source.mean(0), target.mean(0), covariance(source, 0.1), covariance(target, 0.1)
     A, b = ot.gaussian.bures_wasserstein_mapping(*args)
@@ -77,7 +55,7 @@ def test_linear_transport_is_that_of_pot(domains):
 
 
 def test_transport_is_the_barycentre_of_pots_plan(domains):
-    ot = reference("ot")
+    ot = pytest.importorskip("ot")
     source, _, target = domains
     cost = ot.dist(source, target)
     cost /= np.median(cost)
@@ -183,7 +161,7 @@ def test_the_ratio_is_clipped():
         for clip in (1e9, 2.0)
     )
     assert loose.max() / loose.mean() > 4
-    assert tight.max() / tight.min() < loose.max() / loose.min()
+    assert tight.max() == pytest.approx(2.0, rel=1e-6)
     assert np.isclose(tight, tight.max()).sum() > 10
 
 
@@ -250,6 +228,7 @@ def test_shares_of_the_target_are_found(how: str):
 def test_the_plain_classifier_takes_weights_with_metadata_routing_as_without():
     rng = np.random.default_rng(0)
     X, y, weight = rng.standard_normal((50, 2)), np.arange(50) % 2, rng.random(50)
+    # a program that imports skada has it on
     with sklearn.config_context(enable_metadata_routing=True):
         told = classifier(X, y, weight).predict_proba(X)
     np.testing.assert_array_equal(told, classifier(X, y, weight).predict_proba(X))

@@ -74,4 +74,4 @@ def plan(cost: np.ndarray, regular: float) -> np.ndarray:
     cost -= cost.min(0)  # and no row of exp(-cost / regular) vanishes
     n, m = cost.shape
     even = np.full(n, 1 / n), np.full(m, 1 / m)
-    return np.asarray(ot.sinkhorn(*even, cost, regular, numItermax=1000, stopThr=1e-5, warn=False))
+    return np.asarray(ot.sinkhorn(*even, cost, regular, numItermax=500, stopThr=1e-5, warn=False))

@@ -14,8 +14,8 @@ class DensityRatio(Adapter):
 
     Use it where the same rules hold in both domains and only some kinds of rows are rarer in the source; not where the
     domains hardly overlap: a few rows then carry all weight, which `clip` (the largest weight, times the mean) only
-    hides. Each row's odds come from a fit without it, and are calibrated. Source (n, d), target (m, d), result (n, d). (Bickel, Brueckner
-    and Scheffer, Discriminative learning under covariate shift, JMLR 2009.)
+    hides. Each row's odds come from a fit without it, and are calibrated. Source (n, d), target (m, d), result (n, d).
+    (Bickel, Brueckner and Scheffer, Discriminative learning under covariate shift, JMLR 2009.)
 
     >>> rows = np.random.default_rng(0).standard_normal((100, 2))
     >>> weight = DensityRatio().adapt(rows, np.repeat([0, 1], 50), rows + [1, 0]).weight
@@ -36,4 +36,6 @@ class DensityRatio(Adapter):
         logit = np.log(np.clip(told[:, 1:], 1e-9, 1 - 1e-9) / np.clip(told[:, :1], 1e-9, 1 - 1e-9))
         level = LogisticRegression(C=100.0).fit(logit, domain)
         odds = np.exp(np.clip(level.decision_function(logit[: len(source)]), -30, 30))
-        return source, y, np.minimum(odds, self.clip * odds.mean())
+        for _ in range(100):  # clipping lowers the mean: until the largest is `clip` times what is left of it
+            odds = np.minimum(odds, self.clip * odds.mean())
+        return source, y, odds

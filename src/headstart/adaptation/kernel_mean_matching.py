@@ -7,7 +7,7 @@ import numpy as np
 from headstart.adaptation._base import Adapter
 from headstart.adaptation._shared import blocks, ordered, sample, spread, squared
 
-BLOCK = 1000  # source rows of one problem
+BLOCK = 500  # source rows of one problem
 
 
 class KernelMeanMatching(Adapter):
@@ -15,7 +15,7 @@ class KernelMeanMatching(Adapter):
 
     Use it where the same rules hold in both domains and only some kinds of rows are rarer in the source; not where the
     domains hardly overlap. Weights lie in 0..`bound` with mean one, a higher `ridge` keeps them closer to one; columns
-    are standardised, the width is `width` times the median distance, at most 500 target rows enter and 1,000 source
+    are standardised, the width is `width` times the median distance, at most 500 target rows enter and 500 source
     rows at a time. Source (n, d), target (m, d), result (n, d). (Huang et al., Correcting sample selection bias by
     unlabeled data, NeurIPS 2006.)
 
@@ -27,7 +27,7 @@ class KernelMeanMatching(Adapter):
 
     shifts = frozenset({"covariate"})
 
-    def __init__(self, bound: float = 20.0, ridge: float = 1.0, width: float = 0.5, seed: int = 0) -> None:
+    def __init__(self, bound: float = 20.0, ridge: float = 1.0, width: float = 1.0, seed: int = 0) -> None:
         self.bound = bound
         self.ridge = ridge
         self.width = width

@@ -20,10 +20,10 @@ import pandas as pd
 
 from headstart import backbones
 from headstart.activations.store import ActivationStore
-from headstart.domains import FLOOR, candidates
 from headstart.audit.shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
+from headstart.domains import FLOOR, candidates
 from headstart.selection.estimate import estimate
 from headstart.selection.guard import guard
 

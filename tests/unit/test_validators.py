@@ -198,7 +198,7 @@ def test_weights_let_the_target_decide():
 
 
 def test_as_skada():
-    """Values that skada 0.6 gives; it is not imported here, because it changes settings of scikit-learn for everyone."""
+    """Values of skada 0.6, which is not imported here: it changes settings of scikit-learn for everyone."""
     told = np.random.default_rng(0).dirichlet(np.full(4, 0.5), size=50)
     seen = replace(GOOD, told=told)
     assert snd(seen) == pytest.approx(2.160749858795559, rel=1e-5)  # they give the diagonal a weight of about e^-40

@@ -210,7 +210,7 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[mi
         else:
             self.decision_ = Decision(None, "no shift was found", ())
         self.method_ = self.decision_.method
-        chosen = menu[self.method_] if self.method_ else floor
+        chosen = menu.get(self.method_ or FLOOR, floor)
         self.adapter_, self.technique_ = chosen.adapter, chosen.head
         return self
 

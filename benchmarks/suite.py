@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from headstart.data.read import read
 
@@ -124,6 +125,39 @@ def table(rows: list[dict[str, object]], command: str) -> str:
     return "\n".join(lines)
 
 
+def ranks(rows: list[dict[str, Any]]) -> str:
+    """What headstart ships against always using one technique: mean ranks over the runs, and points between them.
+
+    A technique that did not finish inside the budget is last in that run; its points are of the runs that it finished.
+    """
+    good = [r for r in rows if "error" not in r]
+    scores = [{**r["trials"], "classical": r["classical"], "headstart": r["shipped"]} for r in good]
+    names = [n for n in dict.fromkeys(n for s in scores for n in s) if sum(n in s for s in scores) >= len(scores) / 4]
+    table = np.array([[s.get(n, -np.inf) for n in names] for s in scores])
+    place = np.array([rankdata(-row) for row in table]).mean(0)
+    lines = [
+        "| always | mean rank | finished | headstart is ahead by, points | of which by less than -1 |",
+        "|---|---|---|---|---|",
+    ]
+    for k in np.argsort(place):
+        done = np.isfinite(table[:, k])
+        ahead = 100 * (table[done, names.index("headstart")] - table[done, k])
+        told = f"{ahead.mean():+.1f} | {100 * (ahead < -1).mean():.0f} %" if names[k] != "headstart" else "| "
+        lines.append(f"| {names[k]} | {place[k]:.2f} | {done.sum()} of {len(done)} | {told} |")
+    return "\n".join(lines)
+
+
+def duels(rows: list[dict[str, Any]]) -> str:
+    """What rules for shipping a trained technique over the best cheaper one would have brought on the test rows."""
+    found = [d for r in rows for d in r.get("duels", [])]
+    lines = ["| ships a trained technique | of so many | points a duel | worst |", "|---|---|---|---|"]
+    for name, least in (("always", -np.inf), ("won by 0.84 standard errors", 0.84), ("by 1.5", 1.5), ("never", np.inf)):
+        taken = [d["gain"] > least * (d["high"] - d["low"]) / 3.92 for d in found]
+        won = [100 * d["test"] if t else 0.0 for d, t in zip(found, taken, strict=True)]
+        lines.append(f"| {name} | {sum(taken)} of {len(found)} | {np.mean(won):+.2f} | {min(won):+.1f} |")
+    return "\n".join(lines)
+
+
 def _spread(values: list[float]) -> str:
     if not values:
         return "-"
@@ -154,6 +188,7 @@ def main() -> None:
                         file.write(line + "\n")
             rows.append(found)
     text = table(rows, f"python benchmarks/suite.py --seeds {options.seeds} --budget {options.budget}")
+    text = "\n\n".join([text, ranks(rows), duels([r for r in rows if r.get("metric") != "r2"])])
     print(text)
     if options.write:
         page = options.write.read_text(encoding="utf-8")

@@ -142,6 +142,8 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
     return {
         "floor": right(floor), "methods": {n: right(c) for n, c in menu.items()}, "is_shift": seen.is_shift,
         "method": shipped.name, "shipped": right(shipped), "estimate": guess, "rows": len(there),
+        "sure": [float(shipped.outlook.told_held.max(1).mean()), float(shipped.outlook.told.max(1).mean())],
+        "held": float((shipped.outlook.told_held.argmax(1) == shipped.outlook.y).mean()),
         "votes": [[v.method, v.validator, v.floor, v.value, v.noise, v.says] for v in decision.votes],
         "seconds": seconds, "fitted": fitted,
     }  # fmt: skip

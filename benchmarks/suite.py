@@ -148,11 +148,7 @@ def ranks(rows: list[dict[str, Any]]) -> str:
 
 
 def duels(rows: list[dict[str, Any]]) -> str:
-<<<<<<< HEAD
-    """What rules for shipping a trained technique, and not the best cheaper one, would have brought on the test rows."""
-=======
     """What rules for shipping a trained technique over the best cheaper one would have brought on the test rows."""
->>>>>>> main
     found = [d for r in rows for d in r.get("duels", [])]
     lines = ["| ships a trained technique | of so many | points a duel | worst |", "|---|---|---|---|"]
     for name, least in (("always", -np.inf), ("won by 0.84 standard errors", 0.84), ("by 1.5", 1.5), ("never", np.inf)):

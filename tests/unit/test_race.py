@@ -90,6 +90,16 @@ def test_the_dear_one_ships_only_when_it_wins(known: dict[str, type[Technique]])
     assert best(trials, g).contender.technique == "dear"
 
 
+def test_the_network_from_scratch_must_win_by_more(known: dict[str, type[Technique]]) -> None:
+    """One more right answer of twenty ships a pre-trained network, and not one from scratch."""
+    g = ground(100)
+    luck = np.sort(np.asarray(g.see(Contender("b", "x", "pretrained"), None))[g.valid, 1])
+    known |= {"cheap": oracle(luck[14] + 1e-9, 1), "dear": oracle(luck[15] + 1e-9, 3)}
+    for role, ships in (("pretrained", "dear"), ("scratch", "cheap")):
+        trials = race([*entries("cheap"), Contender("made", "dear", role)], g, Clock(100))
+        assert best(trials, g).contender.technique == ships
+
+
 def test_dearer_ones_are_not_tried_once_they_gain_nothing(known: dict[str, type[Technique]]) -> None:
     known |= {"cheap": oracle(0.95, 1), "worse": oracle(0.60, 3), "dearest": oracle(0.99, 4)}
     trials = race(entries("cheap", "worse", "dearest"), ground(), Clock(100))

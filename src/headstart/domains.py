@@ -39,7 +39,7 @@ from headstart.techniques._base import Technique
 FLOOR = "source_only"
 HEAD = "ridge"  # closed form: every method is one more fit of it
 MOST = 2000  # rows of a domain that decide; all of them are predicted
-CHANGED = 20  # rows whose prediction changed that are named
+CHANGED, FAR = 20, 8  # rows that are shown: those whose prediction changed, the most foreign ones
 
 
 def adapt(
@@ -166,7 +166,7 @@ class _Adaptation(Job):
                 result.adaptation["scored"] = self._score(data, other, told, before)
             after = chosen.adapter.adapt(X[train], y[train], Z[some]).X if decision.method else None
             moved = chosen.adapter.transform(Z[some])
-            far = [show(other, int(some[i])) for i in seen.far]
+            far = [show(other, int(some[i])) for i in seen.far[:FAR]]
             write_json(self.out / "evidence.json", both_domains(X[train], Z[some], after, moved, far))
         result.shortlist = shortlist
         result.stages = {k: round(v, 2) for k, v in self.stages.items()}
@@ -229,10 +229,6 @@ class _Adaptation(Job):
                 for k, c in enumerate(data.classes) if (before.argmax(1) == k).any()
             },
         }  # fmt: skip
-        words = (
-            f"Adaptation {verb}: {decision.words}. On the target the model is guessed to be right on"
-            f" {100 * value:.0f} % of the rows [{100 * low:.0f}, {100 * high:.0f}]; without labels this is a guess."
-        )
         return Result(
             command=self.plan.command(), headstart=headstart.__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"), plan=self.plan.given(),
@@ -246,7 +242,7 @@ class _Adaptation(Job):
                 "params": chosen.head.get_params(),
             },
             test=interval(metric, outlook.y, outlook.told_held),
-            verdict={"helped": None, "gain": None, "low": None, "high": None, "words": words, "against": []},
+            verdict={"helped": None, "gain": None, "low": None, "high": None, "words": f"Adaptation {verb}: {decision.words}.", "against": []},
             adaptation=adaptation, environment=environment(),
         )  # fmt: skip
 

@@ -70,8 +70,12 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     facts = []
     if best:
         facts.append(("ships", f"{best['technique']} on {best['backbone']}", ROLES.get(best["role"], best["role"])))
+    if told := result.adaptation:
+        note = f"between {100 * told['low']:.0f} and {100 * told['high']:.0f} %; a guess, for there are no labels"
+        facts.append(("right on the target", f"{100 * told['estimate']:.0f} %", note))
     if test:
-        interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} untouched rows"
+        rows = "held-out source rows" if result.adaptation else "untouched rows"
+        interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} {rows}"
         facts.append((_metric(result), f"{test['value']:.3f}", interval))
     if counts:
         known = counts.get("train", 0) + counts.get("valid", 0)

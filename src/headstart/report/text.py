@@ -16,6 +16,10 @@ def adaptation(result: Result) -> str:
         f"without adaptation: {source['metric'].replace('_', ' ')} {source['value']:.3f} [{source['low']:.3f},"
         f" {source['high']:.3f}] on {source['rows']:,} held-out source rows"
     )
+    lines.append(
+        f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows [{100 * told['low']:.0f},"
+        f" {100 * told['high']:.0f}]; without labels this is a guess"
+    )
     lines.append(f"predictions that changed: {told['changed']['rows']:,} of {told['rows']:,}")
     if scored := told.get("scored"):
         ships, plain = scored["shipped"], scored["source_only"]

@@ -242,7 +242,10 @@ class _Adaptation(Job):
                 "params": chosen.head.get_params(),
             },
             test=interval(metric, outlook.y, outlook.told_held),
-            verdict={"helped": None, "gain": None, "low": None, "high": None, "words": f"Adaptation {verb}: {decision.words}.", "against": []},
+            verdict={
+                "helped": None, "gain": None, "low": None, "high": None, "against": [],
+                "words": f"Adaptation {verb}: {decision.words}.",
+            },
             adaptation=adaptation, environment=environment(),
         )  # fmt: skip
 

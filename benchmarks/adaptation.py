@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 from headstart import backbones
+from headstart._methods import FLOOR, candidates
 from headstart.activations.store import ActivationStore
 from headstart.audit.shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
-from headstart.domains import FLOOR, candidates
 from headstart.selection.estimate import estimate
 from headstart.selection.guard import guard
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +10,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import headstart
-from headstart import _discover, backbones
+from headstart import backbones
 from headstart._compute import threads
 from headstart._listen import Listener
+from headstart._methods import FLOOR, HEAD, Candidate, candidates
 from headstart.activations.activations import Activations
 from headstart.audit.shift import Shift, shift
 from headstart.data.dataset import Dataset
 from headstart.data.read import read, read_rows
-from headstart.errors import DataError, NotApplicable
+from headstart.errors import DataError
 from headstart.evidence import both_domains, show
 from headstart.job import Job
 from headstart.model import Card, Model
@@ -29,15 +26,10 @@ from headstart.outcome import environment
 from headstart.plan import Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
-from headstart.selection.contender import make
 from headstart.selection.estimate import estimate
 from headstart.selection.guard import Decision, guard
 from headstart.selection.metrics import interval, metric_for, paired
-from headstart.selection.validators._base import Outlook
-from headstart.techniques._base import Technique
 
-FLOOR = "source_only"
-HEAD = "ridge"  # closed form: every method is one more fit of it
 MOST = 2000  # rows of a domain that decide; all of them are predicted
 CHANGED, FAR = 20, 8  # rows that are shown: those whose prediction changed, the most foreign ones
 
@@ -63,65 +55,6 @@ def adapt(
             return job.adapt(score_target=score_target)
         finally:
             job.stop()
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A method on these rows: fitted, with what validators may look at."""
-
-    name: str
-    adapter: Any
-    head: Technique
-    outlook: Outlook
-    seconds: float
-
-
-def candidates(
-    source: np.ndarray, y: np.ndarray, held: np.ndarray, held_y: np.ndarray, target: np.ndarray, *,
-    names: list[str] | None = None, seed: int = 0, told: Callable[[str], None] = lambda words: None,
-) -> dict[str, Candidate]:  # fmt: skip
-    """Every method on source rows (n, d) with codes y, held-out source rows and target rows (m, d)."""
-    classes = int(max(y.max(), held_y.max())) + 1
-    found = {}
-    for name in names or [FLOOR, *(n for n in _discover.names("adaptation") if n != FLOOR)]:
-        start = time.monotonic()
-        kind = _discover.load("adaptation", name)
-
-        def fit(X: np.ndarray, codes: np.ndarray, other: np.ndarray, kind: Any = kind) -> tuple[Any, Technique]:
-            adapter = kind(seed=seed) if "seed" in kind().get_params() else kind()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # solvers that stop early are judged by what they give
-                adapted = adapter.adapt(X, codes, other)
-            head = make(HEAD).fit(_vectors(adapted.X), adapted.y, sample_weight=adapted.weight)
-            return adapter, head
-
-        def ask(pair: tuple[Any, Technique], rows: np.ndarray) -> np.ndarray:
-            adapter, head = pair
-            told = head.predict_proba(_vectors(adapter.transform(rows)))
-            return np.pad(told, ((0, 0), (0, classes - told.shape[1])))
-
-        def refit(
-            X: np.ndarray, codes: np.ndarray, other: np.ndarray, rows: np.ndarray, fit: Any = fit, ask: Any = ask
-        ) -> np.ndarray:
-            try:
-                return np.asarray(ask(fit(X, codes, other), rows))
-            except NotApplicable:  # a candidate that cannot even go back says nothing
-                return np.full((len(rows), classes), 1 / classes)
-
-        try:
-            pair = fit(source, y, target)
-            outlook = Outlook(held, held_y, ask(pair, held), source, y, target, ask(pair, target), refit, seed)
-        except NotApplicable as error:
-            if name == FLOOR:
-                raise
-            told(f"{name} is left out: {error}")
-            continue
-        found[name] = Candidate(name, *pair, outlook, time.monotonic() - start)
-    return found
-
-
-def _vectors(X: np.ndarray) -> Activations:
-    return Activations(X, np.arange(len(X)).astype(str), "pooled", "vector")
 
 
 class _Adaptation(Job):
@@ -160,12 +93,12 @@ class _Adaptation(Job):
         with self._stage("report"):
             chosen = menu[decision.method] if decision.method else floor
             model = self._ship(data, reader, chosen)
-            told, before = model.scores(other, self.store), self._plain(floor, Z)
+            told, before = model.scores(other, self.store), floor.fitted(Z)
             result = self._result(data, other, seen, decision, chosen, told, before, model)
             if score_target:
                 result.adaptation["scored"] = self._score(data, other, told, before)
-            after = chosen.adapter.adapt(X[train], y[train], Z[some]).X if decision.method else None
-            moved = chosen.adapter.transform(Z[some])
+            after = chosen.fitted.adapter.adapt(X[train], y[train], Z[some]).X if decision.method else None
+            moved = chosen.fitted.adapter.transform(Z[some])
             far = [show(other, int(some[i])) for i in seen.far[:FAR]]
             write_json(self.out / "evidence.json", both_domains(X[train], Z[some], after, moved, far))
         result.shortlist = shortlist
@@ -180,18 +113,15 @@ class _Adaptation(Job):
         """The head behind the method's own transformation, saved and loaded back."""
         plan, own = self.plan, chosen.name != FLOOR
         card = Card(
-            backbone=backbone.name, technique=HEAD, cut="pooled", params=chosen.head.get_params(),
+            backbone=backbone.name, technique=HEAD, cut="pooled", params=chosen.fitted.head.get_params(),
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
             temperature=temperature(chosen.outlook.told_held, chosen.outlook.y),
-            adapter=chosen.name if own else None, adapter_params=chosen.adapter.get_params() if own else {},
+            adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
         folder = self.out / "model"
-        Model(card, backbone, chosen.head, adapter=chosen.adapter if own else None).save(folder)
+        Model(card, backbone, chosen.fitted.head, adapter=chosen.fitted.adapter if own else None).save(folder)
         return Model.load(folder)
-
-    def _plain(self, floor: Candidate, Z: np.ndarray) -> np.ndarray:
-        return floor.head.predict_proba(_vectors(Z))
 
     def _result(
         self, data: Dataset, other: Dataset, seen: Shift, decision: Decision, chosen: Candidate, told: np.ndarray,
@@ -239,7 +169,7 @@ class _Adaptation(Job):
             },
             best={
                 "backbone": model.card.backbone, "technique": HEAD, "cut": "pooled", "role": "pretrained",
-                "params": chosen.head.get_params(),
+                "params": chosen.fitted.head.get_params(),
             },
             test=interval(metric, outlook.y, outlook.told_held),
             verdict={

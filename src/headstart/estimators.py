@@ -190,8 +190,8 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[mi
         """Learn from the source's rows and labels and from the target's rows."""
         from sklearn.model_selection import train_test_split
 
+        from headstart._methods import FLOOR, candidates
         from headstart.audit.shift import shift
-        from headstart.domains import FLOOR, candidates
         from headstart.selection.guard import Decision, guard
 
         check_classification_targets(y_source)
@@ -199,27 +199,25 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[mi
         X, Z = (np.asarray(self._see(rows, fitting=k == 0)) for k, rows in enumerate((X_source, X_target)))
         seed = self.random_state or 0
         train, held = train_test_split(np.arange(len(y)), test_size=0.25, random_state=seed, stratify=y)
-        names = None if self.method == "auto" else [FLOOR, self.method]
+        names = () if self.method == "auto" else (self.method,)
         menu = candidates(X[train], y[train], X[held], y[held], Z, names=names, seed=seed)
-        floor = menu.pop(FLOOR)
+        floor = menu[FLOOR]
         self.shift_ = shift(X[train], Z, floor.outlook.told, y[train], seed=seed)
         if names:
             self.decision_ = Decision(self.method, "as asked", ())
         elif self.shift_.is_shift:
-            self.decision_ = guard(floor.outlook, {n: c.outlook for n, c in menu.items()})
+            self.decision_ = guard(floor.outlook, {n: c.outlook for n, c in menu.items() if n != FLOOR})
         else:
             self.decision_ = Decision(None, "no shift was found", ())
         self.method_ = self.decision_.method
-        chosen = menu.get(self.method_ or FLOOR, floor)
-        self.adapter_, self.technique_ = chosen.adapter, chosen.head
+        self.fitted_ = menu[self.method_ or FLOOR].fitted
+        self.technique_ = self.fitted_.head
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, C) probabilities for rows of the target domain, columns as in `classes_`."""
         check_is_fitted(self)
-        seen = self.adapter_.transform(self._see(X))
-        told = self.technique_.predict_proba(Activations(seen, np.arange(len(seen)).astype(str), "pooled", "vector"))
-        return np.pad(told, ((0, 0), (0, len(self.classes_) - told.shape[1])))
+        return self.fitted_(np.asarray(self._see(X)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Class names for rows of the target domain."""

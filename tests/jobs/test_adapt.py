@@ -75,8 +75,8 @@ def test_without_a_shift_nothing_is_adapted(tmp_path: Path) -> None:
 def test_an_adapted_model_comes_back_from_its_folder(domains: tuple[Path, Path, Path], tmp_path: Path) -> None:
     """The method's transformation travels with the model."""
     from headstart import backbones
+    from headstart._methods import HEAD, candidates
     from headstart.data.read import read, read_rows
-    from headstart.domains import FLOOR, HEAD, candidates
     from headstart.model import Card, Model
 
     data = read(str(domains[0]), target="finding")
@@ -85,15 +85,15 @@ def test_an_adapted_model_comes_back_from_its_folder(domains: tuple[Path, Path, 
     X, Z = (np.asarray(backbone.features(d.rows), dtype=float) for d in (data, other))
     y = data.target
     assert y is not None
-    menu = candidates(X[:100], y[:100], X[100:], y[100:], Z, names=[FLOOR, "subspace_alignment", "tca", "centring"])
+    menu = candidates(X[:100], y[:100], X[100:], y[100:], Z, names=["subspace_alignment", "tca", "centring"])
     for name in ("subspace_alignment", "tca", "centring"):
         c = menu[name]
-        own = c.adapter.get_params()
+        own = c.fitted.adapter.get_params()
         card = Card(
-            backbone="columns", technique=HEAD, cut="pooled", params=c.head.get_params(), target_kind="label",
+            backbone="columns", technique=HEAD, cut="pooled", params=c.fitted.head.get_params(), target_kind="label",
             classes=data.classes, modality="table", inputs=data.inputs, adapter=name, adapter_params=own,
         )  # fmt: skip
-        Model(card, backbone, c.head, adapter=c.adapter).save(tmp_path / name)
+        Model(card, backbone, c.fitted.head, adapter=c.fitted.adapter).save(tmp_path / name)
         told = Model.load(tmp_path / name).scores(other)
         np.testing.assert_allclose(told, c.outlook.told, atol=1e-6)
 

@@ -142,8 +142,6 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
     return {
         "floor": right(floor), "methods": {n: right(c) for n, c in menu.items()}, "is_shift": seen.is_shift,
         "method": shipped.name, "shipped": right(shipped), "estimate": guess, "rows": len(there),
-        "sure": [float(shipped.outlook.told_held.max(1).mean()), float(shipped.outlook.told.max(1).mean())],
-        "held": float((shipped.outlook.told_held.argmax(1) == shipped.outlook.y).mean()),
         "votes": [[v.method, v.validator, v.floor, v.value, v.noise, v.says] for v in decision.votes],
         "seconds": seconds, "fitted": fitted,
     }  # fmt: skip
@@ -153,8 +151,8 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
     """A line a task and the goals below."""
     lines = [
         f"Command: `{command}`", "",
-        "| task | shifts | nothing | guard | best in hindsight | adapted | harmed | estimate within 5 points |",
-        "|---|---|---|---|---|---|---|---|",
+        "| task | shifts | nothing | guard | best in hindsight | adapted | harmed | guess within 5 | off by |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for task in [*dict.fromkeys(r["task"] for r in rows), "all"]:
         own = [r for r in rows if task in ("all", r["task"])]
@@ -163,7 +161,7 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
         lines.append(
             f"| {task} | {len(pairs)} x {len(own) // len(pairs)} | {mean['floor']:.3f} | {mean['shipped']:.3f} |"
             f" {mean['oracle']:.3f} | {100 * mean['adapted']:.0f} % | {100 * mean['harmed']:.0f} % |"
-            f" {100 * mean['near']:.0f} % |"
+            f" {100 * mean['near']:.0f} % | {100 * mean['off']:.0f} |"
         )
     gains = {m: np.array([r["methods"][m] - r["floor"] for r in rows if m in r["methods"]]) for m in _methods(rows)}
     lines += ["", "| method, always used | mean gain | harmed by more than half a point |", "|---|---|---|"]
@@ -182,6 +180,7 @@ WORTH = {
     "oracle": lambda r: max(r["floor"], *r["methods"].values()),
     "adapted": lambda r: r["method"] != FLOOR,
     "harmed": lambda r: r["shipped"] < r["floor"] - 0.005,
+    "off": lambda r: abs(r["estimate"][0] - r["shipped"]),
     "near": lambda r: abs(r["estimate"][0] - r["shipped"]) <= 0.05,
 }
 

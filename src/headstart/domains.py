@@ -26,7 +26,7 @@ from headstart.outcome import environment
 from headstart.plan import Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
-from headstart.selection.estimate import estimate
+from headstart.selection.estimate import OFF, estimate
 from headstart.selection.guard import Decision, guard
 from headstart.selection.metrics import interval, metric_for, paired
 
@@ -140,7 +140,7 @@ class _Adaptation(Job):
             "why": decision.words,
             "source_only": interval(metric, outlook.y, outlook.told_held),
             "shipped": chosen.name,
-            "estimate": value, "low": low, "high": high,
+            "estimate": value, "low": low, "high": high, "estimate_off": OFF,
             "votes": decision.to_json(),
             "shift": seen.to_json(),
             "rows": len(other),

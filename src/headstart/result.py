@@ -18,7 +18,8 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
     best         {backbone, technique, cut, role, params}
     test         Score of what ships, through the served path
     adaptation   {} for a run; for an adaptation {decision: "adapted"|"declined", method, why, source_only: Score on
-                 held-out source rows, shipped, estimate, low, high (guessed accuracy on the target), votes: [{method,
+                 held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),
+                 estimate_off (mean error of such guesses in the benchmark), votes: [{method,
                  validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]

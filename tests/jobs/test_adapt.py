@@ -45,7 +45,7 @@ def test_a_plain_shift_is_seen_and_the_report_shows_it(domains: tuple[Path, Path
     assert told["shift"]["is_shift"]
     assert told["decision"] in ("adapted", "declined")
     assert told["scored"]["shipped"]["value"] >= told["scored"]["source_only"]["value"] - 0.005
-    assert {v["validator"] for v in told["votes"]} >= {"circular", "importance_weighted", "snd"}
+    assert {v["validator"] for v in told["votes"]} >= {"circular", "importance_weighted", "bnm"}
     assert 0 <= told["low"] <= told["estimate"] <= told["high"] <= 1
     page = (finished / "report.html").read_text()
     for words in ("Is the target another domain?", "Who voted for what", "What changed", told["decision"]):

@@ -71,7 +71,7 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     if best:
         facts.append(("ships", f"{best['technique']} on {best['backbone']}", ROLES.get(best["role"], best["role"])))
     if told := result.adaptation:
-        note = f"between {100 * told['low']:.0f} and {100 * told['high']:.0f} %; a guess, for there are no labels"
+        note = f"a guess: such guesses were off by {100 * told['estimate_off']:.0f} points on average"
         facts.append(("right on the target", f"{100 * told['estimate']:.0f} %", note))
     if test:
         rows = "held-out source rows" if result.adaptation else "untouched rows"

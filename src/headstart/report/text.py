@@ -17,8 +17,8 @@ def adaptation(result: Result) -> str:
         f" {source['high']:.3f}] on {source['rows']:,} held-out source rows"
     )
     lines.append(
-        f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows [{100 * told['low']:.0f},"
-        f" {100 * told['high']:.0f}]; without labels this is a guess"
+        f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows; without labels this is a guess,"
+        f" and such guesses were off by {100 * told['estimate_off']:.0f} points on average"
     )
     lines.append(f"predictions that changed: {told['changed']['rows']:,} of {told['rows']:,}")
     if scored := told.get("scored"):

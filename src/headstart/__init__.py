@@ -16,12 +16,16 @@ _HOMES = {
     "Plan": "plan",
     "Result": "result",
     "Model": "model",
+    "adapt": "domains",
+    "DomainAdaptationClassifier": "estimators",
     "TransferClassifier": "estimators",
     "TransferRegressor": "estimators",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  (all are strings)
 
 if TYPE_CHECKING:
+    from headstart.domains import adapt as adapt
+    from headstart.estimators import DomainAdaptationClassifier as DomainAdaptationClassifier
     from headstart.estimators import TransferClassifier as TransferClassifier
     from headstart.estimators import TransferRegressor as TransferRegressor
     from headstart.job import run as run

@@ -159,6 +159,71 @@ class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]
         return np.asarray(self.technique_.predict_proba(self._see(X))[:, 0])
 
 
+class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
+    """A classifier learnt on labelled source rows for unlabelled target rows, adapted where that is safe.
+
+    Use it where rows of another site or style are to be predicted and none of them is labelled. There is no argument
+    through which a label of the target could enter; `method` names one way of `headstart list adaptation`, "auto"
+    leaves it to validators, of which most must agree beyond noise, or nothing is adapted. Rows as `TransferClassifier`
+    takes them. After `fit`, `method_` is what was used (None: nothing), `decision_` the votes, `shift_` what differs.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(80, 2)) + np.repeat([[0, 0], [4, 4]], 40, axis=0), np.repeat(["a", "b"], 40)
+    >>> model = DomainAdaptationClassifier().fit(X, y, rng.permutation(X))
+    >>> model.method_ is None, model.predict([[4, 4]]).tolist()
+    (True, ['b'])
+    """
+
+    technique = "ridge"
+
+    def __init__(
+        self, backbone: str = "auto", method: str = "auto", *, precision: str = "auto", cache: str | None = None,
+        random_state: int | None = None,
+    ) -> None:  # fmt: skip
+        self.backbone = backbone
+        self.method = method
+        self.precision = precision
+        self.cache = cache
+        self.random_state = random_state
+
+    def fit(self, X_source: Any, y_source: Any, X_target: Any) -> Self:
+        """Learn from the source's rows and labels and from the target's rows."""
+        from sklearn.model_selection import train_test_split
+
+        from headstart._methods import FLOOR, candidates
+        from headstart.audit.shift import shift
+        from headstart.selection.guard import Decision, guard
+
+        check_classification_targets(y_source)
+        self.classes_, y = np.unique(np.asarray(y_source), return_inverse=True)
+        X, Z = (np.asarray(self._see(rows, fitting=k == 0)) for k, rows in enumerate((X_source, X_target)))
+        seed = self.random_state or 0
+        train, held = train_test_split(np.arange(len(y)), test_size=0.25, random_state=seed, stratify=y)
+        names = () if self.method == "auto" else (self.method,)
+        menu = candidates(X[train], y[train], X[held], y[held], Z, names=names, seed=seed)
+        floor = menu[FLOOR]
+        self.shift_ = shift(X[train], Z, floor.outlook.told, y[train], seed=seed)
+        if names:
+            self.decision_ = Decision(self.method, "as asked", ())
+        elif self.shift_.is_shift:
+            self.decision_ = guard(floor.outlook, {n: c.outlook for n, c in menu.items() if n != FLOOR})
+        else:
+            self.decision_ = Decision(None, "no shift was found", ())
+        self.method_ = self.decision_.method
+        self.fitted_ = menu[self.method_ or FLOOR].fitted
+        self.technique_ = self.fitted_.head
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(n, C) probabilities for rows of the target domain, columns as in `classes_`."""
+        check_is_fitted(self)
+        return self.fitted_(np.asarray(self._see(X)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class names for rows of the target domain."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+
+
 def _is_matrix(X: Any) -> bool:
     """Numbers in rows and columns, or something so odd that scikit-learn's own checks should complain about it."""
     if hasattr(X, "dtypes"):

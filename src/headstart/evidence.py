@@ -88,7 +88,7 @@ def _mistakes(data: Dataset, vectors: np.ndarray | None, scores: np.ndarray) -> 
         if vectors is not None:
             cosine = vectors[train] @ vectors[row]
             near = [
-                {"label": _say(data, int(train[j])), "similarity": float(cosine[j]), **_show(data, int(train[j]))}
+                {"label": _say(data, int(train[j])), "similarity": float(cosine[j]), **show(data, int(train[j]))}
                 for j in np.argsort(-cosine)[:NEIGHBOURS]
             ]
         confidence = float(scores[i].max()) if kind != "number" else None
@@ -98,7 +98,7 @@ def _mistakes(data: Dataset, vectors: np.ndarray | None, scores: np.ndarray) -> 
                 "true": _say(data, row),
                 "predicted": predicted,
                 "confidence": confidence,
-                **_show(data, row),
+                **show(data, row),
                 "neighbours": near,
             }
         )
@@ -125,7 +125,7 @@ def _name(data: Dataset, scores: np.ndarray) -> str:
     return f"{scores[0]:.4g}"
 
 
-def _show(data: Dataset, row: int) -> dict[str, Any]:
+def show(data: Dataset, row: int) -> dict[str, Any]:
     """A row as a person sees it: its name, its text or a thumbnail."""
     value = data.rows[row]
     name = str(data.names[row]) if data.names is not None else str(row)
@@ -137,6 +137,28 @@ def _show(data: Dataset, row: int) -> dict[str, Any]:
     elif data.modality == "image":
         picture = _thumbnail(value)
     return {"row": name, "text": text, "picture": picture}
+
+
+def both_domains(
+    source: np.ndarray, target: np.ndarray, adapted: np.ndarray | None, moved: np.ndarray, far: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Both domains on the plane of their two main directions, before and, where adapted, after."""
+    evidence: dict[str, Any] = {"version": 1, "far": far, "domains": {"before": _plane(source, target)}}
+    if adapted is not None:
+        evidence["domains"]["after"] = _plane(adapted, moved)
+    return evidence
+
+
+def _plane(source: np.ndarray, target: np.ndarray) -> dict[str, Any]:
+    parts = [rows[:: max(1, 2 * len(rows) // MAP)] for rows in (source, target)]
+    points = np.concatenate(parts)
+    points = (points - points.mean(0)) / (points.std(0) + 1e-9)
+    xy = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T
+    label = np.repeat(["source", "target"], [len(p) for p in parts]).tolist()
+    return {
+        "x": np.round(xy[:, 0], 3).tolist(), "y": np.round(xy[:, 1], 3).tolist(), "label": label,
+        "split": label, "wrong": [False] * len(label), "name": label,
+    }  # fmt: skip
 
 
 def _thumbnail(value: Any) -> str | None:

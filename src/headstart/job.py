@@ -62,14 +62,14 @@ def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | N
         budget = seconds(options.pop("budget", Plan.budget))
         data = Plan(data=str(data), budget=budget, **options)
     with threadpool_limits(threads()):
-        job = _Job(data, listener or Listener(), resume=resume)
+        job = Job(data, listener or Listener(), resume=resume)
         try:
             return job.go()
         finally:
             job.stop()
 
 
-class _Job:
+class Job:
     """One run: the plan, its clock, its store, its journal, and a method a stage."""
 
     def __init__(self, plan: Plan, listener: Listener, *, resume: bool) -> None:

@@ -20,9 +20,9 @@ from headstart.data.dataset import Dataset
 from headstart.errors import ModelError
 from headstart.result import write_json
 from headstart.selection.calibration import apply
-from headstart.techniques._base import State, Technique
+from headstart.techniques._base import State, Technique, state_of
 
-VERSION = 1
+VERSION = 2
 BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
 
 
@@ -41,6 +41,8 @@ class Card:
     target: str | None = None
     temperature: float = 1.0
     precision: str = "fp32"
+    adapter: str | None = None  # how rows of the target domain are brought to where the technique learnt
+    adapter_params: dict[str, Any] = field(default_factory=dict)
     headstart: str = ""
     version: int = VERSION
 
@@ -56,12 +58,15 @@ class Model:
     card: Card
     backbone: Backbone
     technique: Technique
-    extra: dict[str, Any] = field(default_factory=dict)
+    adapter: Any = None
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
         store = store or ActivationStore.live()
-        return store.get(self.backbone, data, {self.card.cut}, precision=self.card.precision)[self.card.cut]
+        seen = store.get(self.backbone, data, {self.card.cut}, precision=self.card.precision)[self.card.cut]
+        if self.adapter is None:
+            return seen
+        return Activations(self.adapter.transform(seen), seen.ids, seen.cut, "vector", self.backbone)
 
     def scores(self, data: Dataset, store: ActivationStore | None = None) -> np.ndarray:
         """(n, C) calibrated probabilities, or (n, 1) numbers, for the rows of a data set."""
@@ -110,6 +115,8 @@ class Model:
         temporary.mkdir(parents=True)
         self.backbone.save(temporary / "backbone")
         save_state(self.technique.state(), temporary / "technique")
+        if self.adapter is not None:
+            save_state(state_of(self.adapter), temporary / "adapter")
         sums = {str(p.relative_to(temporary)): _sha256(p) for p in sorted(temporary.rglob("*")) if p.is_file()}
         write_json(temporary / "model.json", {**asdict(self.card), "sha256": sums})
         shutil.rmtree(folder, ignore_errors=True)
@@ -146,7 +153,13 @@ class Model:
         backbone = backbones.get(f"local-dir:{folder / 'backbone'}")
         technique = _discover.load("techniques", card.technique)(**card.params)
         technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
-        return cls(card, backbone, technique)
+        adapter = None
+        if card.adapter:
+            adapter = _discover.load("adaptation", card.adapter)(**card.adapter_params)
+            own = load_state(folder / "adapter")
+            for key, value in (own.values | own.arrays).items():
+                setattr(adapter, key, value)
+        return cls(card, backbone, technique, adapter)
 
 
 def load(path: str | Path) -> Model:

@@ -109,7 +109,7 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
         test=score,
         verdict=transfer(arms, y, metric, groups=groups, seed=plan.seed),
         findings=[f.to_json() for f in found if f is not None],
-        environment=_environment(),
+        environment=environment(),
     )  # fmt: skip
 
 
@@ -132,7 +132,8 @@ def labels_curve(seen: Seen, trials: list[Trial], seed: int) -> dict[str, Any]:
     return learning_curve(learners, data.rows_of("train"), y, y[test], seen.metric, seed=seed) if learners else {}
 
 
-def _environment() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
+    """On what it ran."""
     import torch
 
     cpu = platform.processor() or platform.machine()

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +50,7 @@ class Plan:
     cache: str | None = None  # folder of the activation store; None: the user's cache folder
     seed: int = 0
     keep_source: bool = False  # measure how much of the pre-trained network each fine-tuning forgets
+    adapt_to: str | None = None  # an unlabelled target domain: this is no run but an adaptation
 
     def to_toml(self) -> str:
         """TOML with one line a field; unset fields are left out."""
@@ -63,6 +64,10 @@ class Plan:
     def command(self) -> str:
         """The line that repeats this run."""
         words, default = ["headstart", "run", self.data], type(self)(data=self.data)
+        if self.adapt_to:
+            words = ["headstart", "adapt", "--source", self.data, "--target", self.adapt_to]
+            words += ["--label", self.target] if self.target else []
+            default = replace(default, target=self.target, group=self.group, split=self.split)
         for name in ("target", "group", "split", "modality", "out", "precision", "cache", "seed"):
             if getattr(self, name) != getattr(default, name):
                 words += [f"--{name}", str(getattr(self, name))]

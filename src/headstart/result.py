@@ -17,6 +17,10 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
     best         {backbone, technique, cut, role, params}
     test         Score of what ships, through the served path
+    adaptation   {} for a run; for an adaptation {decision: "adapted"|"declined", method, why, source_only: Score on
+                 held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),
+                 estimate_off (mean error of such guesses in the benchmark), votes: [{method,
+                 validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]
     environment  {python, torch, cpu, threads, device}
@@ -63,6 +67,7 @@ class Result:
     best: dict[str, Any] = field(default_factory=dict)
     test: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
+    adaptation: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)

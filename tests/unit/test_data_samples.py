@@ -184,7 +184,9 @@ def test_emoji_by_category(tmp_path: Path) -> None:
     entry = {"image": "1.png", "category": "Food & Drink", "has_img_google": True}
     entries = [entry, entry | {"image": "2.png", "category": "Component"}, entry | {"image": "3.png"}]
     files = {f"package/img/google/64/{k}.png": out.getvalue() for k in (1, 2)}
-    _unpack.emoji(tar(tmp_path / "a", files | {"package/emoji.json": json.dumps(entries).encode()}), tmp_path / "out")
+    _unpack.emoji("google")(
+        tar(tmp_path / "a", files | {"package/emoji.json": json.dumps(entries).encode()}), tmp_path / "out"
+    )
     assert [str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")] == ["food-drink/1.png"]
 
 

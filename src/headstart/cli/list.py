@@ -24,6 +24,8 @@ class What(StrEnum):
     techniques = "techniques"
     backbones = "backbones"
     data = "data"
+    adaptation = "adaptation"
+    validators = "validators"
     scores = "scores"
     checks = "checks"
     samples = "samples"
@@ -33,7 +35,7 @@ def list(
     what: Annotated[What, typer.Argument(help="What to list; data and samples are the same.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object an entry.")] = False,
 ) -> None:
-    """Show the techniques, backbones, data sets, scores or checks that there are."""
+    """Show the techniques, backbones, data sets, ways of adaptation, validators, scores or checks that there are."""
     rows = ROWS[what]()
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -97,6 +99,16 @@ def _samples() -> Sequence[Row]:
     from headstart.data import samples
 
     return [{"name": name, **samples.describe(name)} for name in samples.names()]
+
+
+def _adapters() -> Sequence[Row]:
+    return [
+        {
+            "name": name, "against": _strings(facts.get("shifts")), "needs": needs, "installed": _installed(needs),
+            "what": _discover.summary("adaptation", name),
+        }
+        for name, facts, needs in _files("adaptation")
+    ]  # fmt: skip
 
 
 def _functions(floor: str, gives: str) -> Callable[[], Sequence[Row]]:
@@ -170,6 +182,8 @@ ROWS: dict[What, Callable[[], Sequence[Row]]] = {
     What.backbones: _backbones,
     What.data: _samples,
     What.samples: _samples,
+    What.adaptation: _adapters,
+    What.validators: _functions("selection.validators", "float"),
     What.scores: _functions("selection", "float"),
     What.checks: _functions("audit", "Finding"),
 }

@@ -46,18 +46,22 @@ def vader(stem: str) -> Build:
     return build
 
 
-def emoji(archive: Path, out: Path) -> None:
-    """Google's pictures at 64 pixels, a folder a category; base emoji only: no two differ by skin tone alone."""
-    with tarfile.open(archive) as files:
-        members = {m.name: m for m in files.getmembers() if m.isfile()}
-        entries = json.loads(_read(files, members["package/emoji.json"]))
-        for entry in entries:
-            member = members.get(f"package/img/google/64/{entry['image']}")
-            if member is None or not entry["has_img_google"] or entry["category"] == "Component":
-                continue
-            folder = out / entry["category"].lower().replace(" & ", "-").replace(" ", "-")
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / Path(entry["image"]).name).write_bytes(_read(files, member))
+def emoji(vendor: str) -> Callable[[Path, Path], None]:
+    """One vendor's pictures at 64 pixels, a folder a category; base emoji only: no two differ by skin tone alone."""
+
+    def build(archive: Path, out: Path) -> None:
+        with tarfile.open(archive) as files:
+            members = {m.name: m for m in files.getmembers() if m.isfile()}
+            entries = json.loads(_read(files, members["package/emoji.json"]))
+            for entry in entries:
+                member = members.get(f"package/img/{vendor}/64/{entry['image']}")
+                if member is None or not entry[f"has_img_{vendor}"] or entry["category"] == "Component":
+                    continue
+                folder = out / entry["category"].lower().replace(" & ", "-").replace(" ", "-")
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / Path(entry["image"]).name).write_bytes(_read(files, member))
+
+    return build
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

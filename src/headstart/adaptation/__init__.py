@@ -1,0 +1,1 @@
+"""One file, one shallow way from a labelled source domain to an unlabelled target domain."""

@@ -1,0 +1,47 @@
+"""`headstart adapt --source A --target B`: from a labelled domain to an unlabelled one, or a reasoned refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def adapt(  # noqa: PLR0913, PLR0917  (an option each)
+    source: Annotated[str, typer.Option(help="labelled rows: a folder of images or a CSV/TSV/JSONL/Parquet file")],
+    target: Annotated[str, typer.Option(help="unlabelled rows of the other domain, in the same form")],
+    label: Annotated[str | None, typer.Option(help="column of the source to predict; found by looking")] = None,
+    input: Annotated[list[str] | None, typer.Option(help="column to learn from; may be repeated")] = None,
+    group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
+    modality: Annotated[str | None, typer.Option(help="image, text or table; found by looking")] = None,
+    out: Annotated[str | None, typer.Option(help="folder for the result; runs/<source>-to-<target> by default")] = None,
+    backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8: how features are computed")] = "auto",
+    cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
+    seed: Annotated[int, typer.Option(help="seed of everything that is drawn")] = 0,
+    score_target: Annotated[
+        bool, typer.Option("--score-target", help="after deciding, read the target's labels and say how right it was")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="print result.json and nothing else")] = False,
+) -> None:
+    """Adapt what labelled rows teach to unlabelled rows of another domain, or decline to."""
+    from headstart.cli._terminal import Quiet, Terminal
+    from headstart.cli.run import unused
+    from headstart.domains import adapt as adapt_plan
+    from headstart.plan import Plan
+    from headstart.report.text import adaptation
+
+    stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (source, target))
+    plan = Plan(
+        data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, modality=modality,
+        out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
+        precision=precision, cache=cache, seed=seed,
+    )  # fmt: skip
+    listener = Quiet() if json else Terminal(plan.budget)
+    result = adapt_plan(plan, score_target=score_target, listener=listener)
+    if json:
+        typer.echo((Path(plan.out) / "result.json").read_text(encoding="utf-8"))
+        return
+    typer.echo(adaptation(result))
+    typer.echo(f"report: {Path(plan.out) / 'report.html'}")

@@ -1,0 +1,214 @@
+"""From a labelled domain to an unlabelled one: is there a shift, what helps against it, and is it safe to use it?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import headstart
+from headstart import backbones
+from headstart._compute import threads
+from headstart._listen import Listener
+from headstart._methods import FLOOR, HEAD, Candidate, candidates
+from headstart.activations.activations import Activations
+from headstart.audit.shift import Shift, shift
+from headstart.data.dataset import Dataset
+from headstart.data.read import read, read_rows
+from headstart.errors import DataError
+from headstart.evidence import both_domains, show
+from headstart.job import Job
+from headstart.model import Card, Model
+from headstart.outcome import environment
+from headstart.plan import Plan, seconds
+from headstart.result import Result, write_json
+from headstart.selection.calibration import temperature
+from headstart.selection.estimate import OFF, estimate
+from headstart.selection.guard import Decision, guard
+from headstart.selection.metrics import interval, metric_for, paired
+
+MOST = 2000  # rows of a domain that decide; all of them are predicted
+CHANGED, FAR = 20, 8  # rows that are shown: those whose prediction changed, the most foreign ones
+
+
+def adapt(
+    source: str | Path | Plan, target: str | Path = "", *, score_target: bool = False,
+    listener: Listener | None = None, **options: Any,
+) -> Result:  # fmt: skip
+    """Adapt what is learnt on labelled source rows to unlabelled target rows, or decline to.
+
+    Use it where rows of another site, scanner, author or time are to be predicted and none of them is labelled; not
+    where some hundred of them are: `run` on those. `options` are the fields of `Plan`, with `target` there called
+    `label`. With `score_target`, labels of the target are read after everything was decided, to say how right it was.
+    Writes what `run` writes; `result.adaptation` holds the decision. Raises DataError for rows that cannot be used.
+    """
+    if not isinstance(source, Plan):
+        budget = seconds(options.pop("budget", Plan.budget))
+        label = options.pop("label", None)
+        source = Plan(data=str(source), adapt_to=str(target), target=label, budget=budget, **options)
+    with threadpool_limits(threads()):
+        job = _Adaptation(source, listener or Listener(), resume=False)
+        try:
+            return job.adapt(score_target=score_target)
+        finally:
+            job.stop()
+
+
+class _Adaptation(Job):
+    """One adaptation: reading, choosing and storing as in a run, then shift, methods, guard."""
+
+    def adapt(self, *, score_target: bool) -> Result:
+        """All stages in order."""
+        plan = self.plan
+        with self._stage("read the data"):
+            data = self._read()
+            if data.target_kind != "label":
+                raise DataError(f"the target is a {data.target_kind}", expected="classes, one a row", do="use run")
+            other = read_rows(str(plan.adapt_to), modality=data.modality, inputs=data.inputs)
+            self.listener.say(f"target: {len(other):,} rows; their labels, if there are any, are not read")
+        with self._stage("choose the pre-trained model"):
+            backbone, shortlist, _ = self._choose(data)
+        with self._stage("read features", None):
+            reader = backbone or backbones.get(backbones.classical(data.modality), data)
+            ours, theirs = (self._get(reader, d, "pooled") for d in (data, other))
+            X, Z = _finite(ours, theirs, data.rows_of("train"))
+        train, held = data.sample("train", MOST), np.flatnonzero(data.split != "train")
+        assert data.target is not None
+        y, some = data.target, np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
+        with self._stage("methods"):
+            menu = candidates(
+                X[train], y[train], X[held], y[held], Z[some], seed=plan.seed, told=self.listener.say
+            )  # fmt: skip
+            floor = menu.pop(FLOOR)
+            seen = shift(X[train], Z[some], floor.outlook.told, y[train], seed=plan.seed)
+            self.listener.say(seen.words)
+        with self._stage("decide"):
+            if seen.is_shift:
+                decision = guard(floor.outlook, {n: c.outlook for n, c in menu.items()})
+            else:
+                decision = Decision(None, "no shift was found: adaptation is not needed", ())
+        with self._stage("report"):
+            chosen = menu[decision.method] if decision.method else floor
+            model = self._ship(data, reader, chosen)
+            told, before = model.scores(other, self.store), floor.fitted(Z)
+            result = self._result(data, other, seen, decision, chosen, told, before, model)
+            if score_target:
+                result.adaptation["scored"] = self._score(data, other, told, before)
+            after = chosen.fitted.adapter.adapt(X[train], y[train], Z[some]).X if decision.method else None
+            moved = chosen.fitted.adapter.transform(Z[some])
+            far = [show(other, int(some[i])) for i in seen.far[:FAR]]
+            write_json(self.out / "evidence.json", both_domains(X[train], Z[some], after, moved, far))
+        result.shortlist = shortlist
+        result.stages = {k: round(v, 2) for k, v in self.stages.items()}
+        result.seconds = round(self.clock.elapsed(), 2)
+        result.save(self.out)
+        self._report(result)
+        self.journal.close()
+        return result
+
+    def _ship(self, data: Dataset, backbone: Any, chosen: Candidate) -> Model:
+        """The head behind the method's own transformation, saved and loaded back."""
+        plan, own = self.plan, chosen.name != FLOOR
+        card = Card(
+            backbone=backbone.name, technique=HEAD, cut="pooled", params=chosen.fitted.head.get_params(),
+            target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
+            precision=plan.precision, headstart=headstart.__version__,
+            temperature=temperature(chosen.outlook.told_held, chosen.outlook.y),
+            adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
+        )  # fmt: skip
+        folder = self.out / "model"
+        Model(card, backbone, chosen.fitted.head, adapter=chosen.fitted.adapter if own else None).save(folder)
+        return Model.load(folder)
+
+    def _result(
+        self, data: Dataset, other: Dataset, seen: Shift, decision: Decision, chosen: Candidate, told: np.ndarray,
+        before: np.ndarray, model: Model,
+    ) -> Result:  # fmt: skip
+        assert data.target is not None
+        metric = metric_for(data.target[data.rows_of("train")], "label")
+        outlook = chosen.outlook
+        value, low, high = estimate(outlook.told_held, outlook.y, outlook.told, seed=self.plan.seed)
+        changed = np.flatnonzero(told.argmax(1) != before.argmax(1))
+        verb = f"adapted by {decision.method}" if decision.method else "declined"
+        names = np.array(data.classes, dtype=object)
+        adaptation = {
+            "decision": "adapted" if decision.method else "declined",
+            "method": decision.method,
+            "why": decision.words,
+            "source_only": interval(metric, outlook.y, outlook.told_held),
+            "shipped": chosen.name,
+            "estimate": value, "low": low, "high": high, "estimate_off": OFF,
+            "votes": decision.to_json(),
+            "shift": seen.to_json(),
+            "rows": len(other),
+            "changed": {
+                "rows": len(changed),
+                "some": [
+                    {
+                        "row": str(other.names[i]) if other.names is not None else str(i),
+                        "before": names[before[i].argmax()], "after": names[told[i].argmax()],
+                    }
+                    for i in changed[:CHANGED]
+                ],
+            },
+            "agreement": {
+                str(c): float((told.argmax(1)[before.argmax(1) == k] == k).mean())
+                for k, c in enumerate(data.classes) if (before.argmax(1) == k).any()
+            },
+        }  # fmt: skip
+        return Result(
+            command=self.plan.command(), headstart=headstart.__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"), plan=self.plan.given(),
+            data={
+                "modality": data.modality, "target_kind": data.target_kind, "rows": len(data),
+                "counts": {s: len(data.rows_of(s)) for s in ("train", "valid", "test")},
+                "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],
+            },
+            best={
+                "backbone": model.card.backbone, "technique": HEAD, "cut": "pooled", "role": "pretrained",
+                "params": chosen.fitted.head.get_params(),
+            },
+            test=interval(metric, outlook.y, outlook.told_held),
+            verdict={
+                "helped": None, "gain": None, "low": None, "high": None, "against": [],
+                "words": f"Adaptation {verb}: {decision.words}.",
+            },
+            adaptation=adaptation, environment=environment(),
+        )  # fmt: skip
+
+    def _score(self, data: Dataset, other: Dataset, told: np.ndarray, before: np.ndarray) -> dict[str, Any]:
+        """How right it was, from labels that nothing before this line has seen."""
+        labelled = read(str(self.plan.adapt_to), target=self.plan.target, inputs=self.plan.inputs)
+        assert labelled.target is not None
+        assert labelled.names is not None
+        assert other.names is not None
+        if labelled.target_kind != "label":
+            raise DataError(f"the target's labels are {labelled.target_kind}s", expected="the source's classes")
+        known = dict(zip(labelled.names.tolist(), labelled.target.tolist(), strict=True))
+        code = {name: k for k, name in enumerate(data.classes)}
+        pairs = [
+            (i, code[labelled.classes[known[n]]])
+            for i, n in enumerate(other.names.tolist())
+            if n in known and labelled.classes[known[n]] in code
+        ]
+        if not pairs:
+            raise DataError("no target row has a label of the source's classes", expected=", ".join(data.classes[:8]))
+        rows, y = (np.array(v) for v in zip(*pairs, strict=True))
+        metric = metric_for(y, "label")
+        gain, low, high = (100 * v for v in paired(metric, y, before[rows], told[rows]))
+        return {
+            "shipped": interval(metric, y, told[rows]), "source_only": interval(metric, y, before[rows]),
+            "gain": gain, "low": low, "high": high, "accuracy": float((told[rows].argmax(1) == y).mean()),
+        }  # fmt: skip
+
+
+def _finite(ours: Activations, theirs: Activations, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of both domains without gaps: a missing number becomes the source's mean."""
+    X, Z = (np.asarray(a, dtype=np.float64) for a in (ours, theirs))
+    mean = np.nan_to_num(np.nanmean(X[train], axis=0)) if np.isnan(X).any() or np.isnan(Z).any() else None
+    if mean is None:
+        return X, Z
+    return np.where(np.isnan(X), mean, X), np.where(np.isnan(Z), mean, Z)

@@ -1,0 +1,129 @@
+"""`headstart adapt` as a user meets it: decisions, the model that ships, and no way in for target labels."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.made.domains import clusters
+
+import headstart
+from headstart.errors import DataError, NotApplicable
+
+
+def write(path: Path, X: np.ndarray, y: np.ndarray | None) -> Path:
+    frame = pd.DataFrame(X, columns=[f"x{k}" for k in range(X.shape[1])])
+    if y is not None:
+        frame["finding"] = np.array(["benign", "malignant"])[y]
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def domains(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A source, a target that was moved and stretched, and the same target with its labels turned round."""
+    folder = tmp_path_factory.mktemp("domains")
+    X, y, Z, t = clusters(160, 160, move=2.5, stretch=1.6)
+    return write(folder / "a.csv", X, y), write(folder / "b.csv", Z, t), write(folder / "c.csv", Z, 1 - t)
+
+
+@pytest.fixture(scope="module")
+def finished(domains: tuple[Path, Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("adapted") / "run"
+    headstart.adapt(domains[0], domains[1], label="finding", out=str(out), score_target=True)
+    return out
+
+
+def test_a_plain_shift_is_seen_and_the_report_shows_it(domains: tuple[Path, Path, Path], finished: Path) -> None:
+    result = headstart.Result.load(finished)
+    told = result.adaptation
+    assert told["shift"]["is_shift"]
+    assert told["decision"] in ("adapted", "declined")
+    assert told["scored"]["shipped"]["value"] >= told["scored"]["source_only"]["value"] - 0.005
+    assert {v["validator"] for v in told["votes"]} >= {"circular", "importance_weighted", "bnm"}
+    assert 0 <= told["low"] <= told["estimate"] <= told["high"] <= 1
+    page = (finished / "report.html").read_text()
+    for words in ("Is the target another domain?", "Who voted for what", "What changed", told["decision"]):
+        assert words in page
+    model = headstart.load(finished)
+    rows = pd.read_csv(domains[1]).drop(columns="finding")
+    assert set(model.predict(rows)) <= {"benign", "malignant"}
+    assert result.command.startswith("headstart adapt --source")
+
+
+def test_labels_of_the_target_change_nothing(domains: tuple[Path, Path, Path], finished: Path, tmp_path: Path) -> None:
+    other = headstart.adapt(domains[0], domains[2], label="finding", out=str(tmp_path / "run")).adaptation
+    one = headstart.Result.load(finished).adaptation
+    assert {k: v for k, v in one.items() if k != "scored"} == json.loads(json.dumps(other))
+
+
+def test_without_a_shift_nothing_is_adapted(tmp_path: Path) -> None:
+    X, y, Z, _ = clusters(160, 160, move=0.0, stretch=1.0)
+    result = headstart.adapt(
+        write(tmp_path / "a.csv", X, y), write(tmp_path / "b.csv", Z, None), label="finding", out=str(tmp_path / "run")
+    )
+    assert result.adaptation["decision"] == "declined"
+    assert "not needed" in result.adaptation["why"]
+    assert result.adaptation["changed"]["rows"] == 0
+
+
+def test_an_adapted_model_comes_back_from_its_folder(domains: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    """The method's transformation travels with the model."""
+    from headstart import backbones
+    from headstart._methods import HEAD, candidates
+    from headstart.data.read import read, read_rows
+    from headstart.model import Card, Model
+
+    data = read(str(domains[0]), target="finding")
+    other = read_rows(str(domains[1]), modality="table", inputs=data.inputs)
+    backbone = backbones.get("columns", data)
+    X, Z = (np.asarray(backbone.features(d.rows), dtype=float) for d in (data, other))
+    y = data.target
+    assert y is not None
+    menu = candidates(X[:100], y[:100], X[100:], y[100:], Z, names=["subspace_alignment", "tca", "centring"])
+    for name in ("subspace_alignment", "tca", "centring"):
+        c = menu[name]
+        own = c.fitted.adapter.get_params()
+        card = Card(
+            backbone="columns", technique=HEAD, cut="pooled", params=c.fitted.head.get_params(), target_kind="label",
+            classes=data.classes, modality="table", inputs=data.inputs, adapter=name, adapter_params=own,
+        )  # fmt: skip
+        Model(card, backbone, c.fitted.head, adapter=c.fitted.adapter).save(tmp_path / name)
+        told = Model.load(tmp_path / name).scores(other)
+        np.testing.assert_allclose(told, c.outlook.told, atol=1e-6)
+
+
+def test_bad_input_is_refused_with_the_reason(domains: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    source, target, _ = domains
+    few = tmp_path / "few.csv"
+    few.write_text("".join(target.read_text().splitlines(keepends=True)[:5]))
+    with pytest.raises(NotApplicable, match="target domain has 4 rows"):
+        headstart.adapt(source, few, label="finding", out=str(tmp_path / "r1"))
+    with pytest.raises(DataError, match="classes"):
+        headstart.adapt(source, target, label="x0", out=str(tmp_path / "r2"))
+    other = write(tmp_path / "other.csv", np.zeros((30, 2)), None)
+    with pytest.raises(DataError, match="x2"):
+        headstart.adapt(source, other, label="finding", out=str(tmp_path / "r3"))
+
+
+def test_as_typed(domains: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    source, target, _ = domains
+    line = [sys.executable, "-m", "headstart", "adapt", "--source", str(source), "--target", str(target)]
+    out = ["--label", "finding", "--out", str(tmp_path / "run"), "--json"]
+    done = subprocess.run([*line, *out], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["adaptation"]["rows"] == 160
+
+
+def test_the_estimator_takes_no_target_labels() -> None:
+    X, y, Z, t = clusters(300, 300, move=2.5, stretch=1.6)
+    model = headstart.DomainAdaptationClassifier(method="coral").fit(X, y, Z)
+    plain = headstart.DomainAdaptationClassifier(method="source_only").fit(X, y, Z)
+    assert model.score(Z, t) > plain.score(Z, t) + 0.05
+    assert model.predict_proba(Z).shape == (300, 2)
+    with pytest.raises(TypeError):
+        model.fit(X, y, Z, t)  # type: ignore[call-arg]

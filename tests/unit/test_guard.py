@@ -1,0 +1,83 @@
+"""The guard on validators whose opinions are known beforehand, and the guess of an accuracy without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from headstart import _discover
+from headstart.selection.estimate import estimate
+from headstart.selection.guard import guard
+from headstart.selection.validators._base import Outlook
+
+
+def outlook(level: float) -> Outlook:
+    """A candidate whose every answer is `level` sure, so that a validator can read its quality off."""
+    rng = np.random.default_rng(0)
+    rows, y = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+    told = np.full((200, 2), [1 - level, level])
+    return Outlook(rows, y, told, rows, y, rows, told, lambda X, c, o, ask: told[: len(ask)])
+
+
+@pytest.fixture
+def validators(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[Outlook], float]]:
+    table: dict[str, Callable[[Outlook], float]] = {}
+    monkeypatch.setattr(_discover, "names", lambda floor: list(table))
+    monkeypatch.setattr(_discover, "load", lambda floor, name: table[name])
+    return table
+
+
+def likes(o: Outlook) -> float:
+    return float(o.told[:, 1].mean())
+
+
+def hates(o: Outlook) -> float:
+    return -likes(o)
+
+
+def shrugs(o: Outlook) -> float:
+    return float(o.target.mean()) * likes(o)  # differs from part to part more than between candidates
+
+
+def test_what_most_validators_like_ships(validators: dict[str, Any]) -> None:
+    validators |= {"a": likes, "b": likes, "c": likes, "d": shrugs, "e": likes, "snd": hates}
+    decision = guard(outlook(0.6), {"better": outlook(0.9), "worse": outlook(0.3)})
+    assert decision.method == "better"
+    says = {(v.method, v.validator): v.says for v in decision.votes}
+    assert says["better", "a"] == 1
+    assert says["worse", "a"] == -1
+    assert says["better", "d"] == 0
+
+
+def test_opposition_or_too_few_votes_decline(validators: dict[str, Any]) -> None:
+    validators |= {"a": likes, "b": likes, "c": shrugs}
+    assert guard(outlook(0.6), {"better": outlook(0.9)}).method is None
+    validators |= dict.fromkeys("defgh", likes) | {"x": hates}
+    decision = guard(outlook(0.6), {"better": outlook(0.9)})
+    assert decision.method is None
+    assert "1 against" in decision.words
+
+
+def test_the_same_answers_are_no_gain(validators: dict[str, Any]) -> None:
+    validators |= dict.fromkeys("abcdef", likes)
+    assert guard(outlook(0.6), {"same": outlook(0.6)}).method is None
+
+
+def test_a_calibrated_model_is_guessed_right() -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(rows: int, hard: float) -> tuple[np.ndarray, np.ndarray]:
+        sure = 0.5 + 0.5 * rng.random(rows) ** hard
+        y = (rng.random(rows) < sure).astype(int)
+        return np.c_[1 - sure, sure], y
+
+    held, y = draw(4000, 1.0)
+    told, truth = draw(4000, 2.0)
+    value, low, high = estimate(held, y, told)
+    right = float((told.argmax(1) == truth).mean())
+    assert abs(value - right) < 0.05
+    assert abs(float((held.argmax(1) == y).mean()) - right) > 0.05  # it did not just carry the source's accuracy over
+    assert low < value < high

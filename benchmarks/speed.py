@@ -76,11 +76,11 @@ class Bench:
             self.times,
         )
         label, truth = categories(n), np.load(a)
-        for said, file, goal in ((exact, b, 4.0), (half, c, 6.0)):
+        for asked, said, file, goal in (("fp32", exact, b, 4.0), ("bf16", half, c, 6.0)):
             values = np.load(file)
             accuracy = " against ".join(f"{_probe(x, label):.3f}" for x in (values, truth))
             quality = f"route {said[0]['route']}, least cosine {_cosine(values, truth):.5f}, probe {accuracy}"
-            what = f"image activations, {n} JPEG files of 64 to 3000 px, {said[0]['route']}"
+            what = f"image activations, {n} JPEG files of 64 to 3000 px, {asked} asked for"
             yield _row(what, "timm eval loop, DataLoader", goal, said, peer, quality)
 
     def frozen(self) -> Iterator[Row]:

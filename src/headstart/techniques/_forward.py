@@ -20,7 +20,7 @@ SHORT = 256  # tokens: up to here plain products are quicker than torch's fused 
 
 
 class PlainAttention(TorchFunctionMode):
-    """Attention as plain products where a CPU trains in bfloat16: torch's fused kernel takes up to 6 times as long."""
+    """Attention as plain products where a CPU trains in bfloat16: torch's fused kernel is far slower backwards."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

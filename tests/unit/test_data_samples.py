@@ -67,7 +67,7 @@ def npm_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
 
 
 def test_every_set_says_what_it_is() -> None:
-    assert len(samples.names()) == 13
+    assert len(samples.names()) == 15
     for name in samples.names():
         about = samples.describe(name)
         assert about["licence"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from headstart import backbones
 from headstart._methods import FLOOR, candidates
@@ -170,6 +171,38 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
     return "\n".join(lines)
 
 
+def opinions(rows: list[dict[str, Any]]) -> str:
+    """How each validator's liking goes with the true gain, and what other numbers of votes would have brought."""
+    votes = [(v[1], (v[3] - v[2]) / max(v[4], 1e-9), r["methods"][v[0]] - r["floor"]) for r in rows for v in r["votes"]]
+    lines = ["| validator | rank correlation with the true gain |", "|---|---|"]
+    for name in dict.fromkeys(v[0] for v in votes):
+        liking, gain = zip(*[v[1:] for v in votes if v[0] == name], strict=True)
+        lines.append(f"| {name} | {spearmanr(liking, gain)[0]:+.2f} |")
+    lines += [
+        "",
+        "| votes for it | most against it | gain | adapted | harmed | kept of hindsight |",
+        "|---|---|---|---|---|---|",
+    ]
+    hindsight = sum(WORTH["oracle"](r) - r["floor"] for r in rows)
+    for least in (2, 3, 4, 5):
+        for most in (0, 1):
+            won = np.array([_ruled(r, least, most) for r in rows])
+            lines.append(
+                f"| {least} | {most} | {100 * won.mean():+.1f} | {100 * (won != 0).mean():.0f} % |"
+                f" {100 * (won < -0.005).mean():.0f} % | {100 * won.sum() / hindsight:.0f} % |"
+            )
+    return "\n".join(lines)
+
+
+def _ruled(row: dict[str, Any], least: int, most: int) -> float:
+    """The true gain of what a rule ships: so many more votes for it than against, so many against at most."""
+    says: dict[str, list[int]] = {}
+    for vote in row["votes"]:
+        says.setdefault(vote[0], []).append(vote[5])
+    able = [m for m, s in says.items() if sum(s) >= least and sum(v < 0 for v in s) <= most]
+    return float(row["methods"][max(able, key=lambda m: sum(says[m]))] - row["floor"]) if able else 0.0
+
+
 def _methods(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(m for r in rows for m in r["methods"]))
 
@@ -215,7 +248,7 @@ def main() -> None:
             if options.keep:
                 with options.keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
-    text = table(rows, f"python benchmarks/adaptation.py --seeds {options.seeds}")
+    text = f"{table(rows, f'python benchmarks/adaptation.py --seeds {options.seeds}')}\n\n{opinions(rows)}"
     print(text)
     if options.write:
         page = options.write.read_text(encoding="utf-8")

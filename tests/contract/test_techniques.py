@@ -239,8 +239,10 @@ def test_a_rare_class_is_not_ignored(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(TRAINED))
 def test_seconds_are_kept_and_frozen_statistics_stay(name: str) -> None:
     X, y = world(name, rows=60)
-    technique = build(name).set_params(seconds=0.5, training={"least": 10_000_000}).fit(X, y)
-    assert technique.done_["seconds"] < 5  # a step or two beyond the limit, whatever the machine
+    made = build(name)
+    limit = 1.0 * getattr(made, "runs", 1)  # each of several trainings begins with a probe
+    technique = made.set_params(seconds=limit, training={"least": 10_000_000}).fit(X, y)
+    assert technique.done_["seconds"] < limit + 5  # a step or two beyond the limit, whatever the machine
     buffers = dict(Tiny(3, kind_of(name)).named_buffers())
     assert buffers or kind_of(name) == "tokens"
     after = {k: v for k, v in technique.network_.suffix.named_buffers() if "running" in k}

@@ -141,12 +141,12 @@ class OpenvinoRoute:
         import openvino
 
         self.cuts = converted.cuts
-        self.model = converted.int8(some) if precision == "int8" else converted.exact()
+        model = converted.int8(some) if precision == "int8" else converted.exact()
         hint = "f32" if precision == "fp32" or not _has_bf16() else "bf16"
         settings = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads()}
         if precision == "int8":
             settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = GROUP
-        self.compiled = openvino.Core().compile_model(self.model, "CPU", settings)
+        self.compiled = openvino.Core().compile_model(model, "CPU", settings)
 
     def __call__(self, values: Tensor, mask: Tensor | None) -> dict[str, np.ndarray]:
         """Prepared rows to the values at the cuts."""

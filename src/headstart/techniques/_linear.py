@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse import issparse
 
 STRENGTHS = np.logspace(-3, 5, 13)  # of ridge, on standardised features
+OWN_SPACE = 3000  # rows: the decomposition of more takes longer than it saves, and memory by their square
 BALANCED = 1.5  # largest class over smallest, from which classes are weighted
 
 
@@ -134,11 +135,11 @@ def logistic(
     """Multinomial (or, for 0/1 columns, one-vs-rest) logistic regression: (coef (d, C), intercept (C,), strength C).
 
     The strength is the one with the least log loss on held-out rows: five folds on few rows, one fifth on many. Where
-    there are fewer rows than features, the rows' own space is used instead: by the representer theorem the solution is
-    the same, and it is found many times faster.
+    there are fewer rows than features, and not too many rows, their own space is used instead: by the representer
+    theorem the solution is the same, and it is found many times faster.
     """
     back = None
-    if X.shape[0] < X.shape[1]:
+    if X.shape[0] < min(X.shape[1], OWN_SPACE):
         gram = X @ X.T
         values, vectors = np.linalg.eigh(gram.toarray() if issparse(gram) else gram)
         keep = values > values.max() * 1e-10
@@ -168,7 +169,9 @@ def _fit(
     present = np.unique(y)
     if len(present) == 1:  # a label that all rows, or none, have
         return np.zeros((X.shape[1], 1)), np.array([10.0 if present[0] else -10.0])
-    model = LogisticRegression(C=strength, max_iter=60 if rough else 300, tol=1e-3 if rough else 1e-4, warm_start=True)
+    fine = 0.01 if issparse(X) else 1.0  # the gradient of many rare columns is small all over
+    limits = {"max_iter": 60, "tol": 1e-3 * fine} if rough else {"max_iter": 300, "tol": 1e-4 * fine}
+    model = LogisticRegression(C=strength, warm_start=True, **limits)
     if start is not None and start[0].shape[1] == (1 if len(present) == 2 else len(present)):
         model.coef_, model.intercept_ = start[0].T.astype(X.dtype), start[1].astype(X.dtype)
     with warnings.catch_warnings():

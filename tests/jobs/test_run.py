@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-OPTIONS = {"budget": "24s", "techniques": ("knn", "ridge")}
+OPTIONS = {"budget": "50s", "techniques": ("knn", "ridge")}
 
 
 @pytest.fixture(scope="module")

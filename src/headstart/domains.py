@@ -79,15 +79,14 @@ class _Adaptation(Job):
         assert data.target is not None
         y, some = data.target, np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
         with self._stage("methods"):
-            menu = candidates(
-                X[train], y[train], X[held], y[held], Z[some], seed=plan.seed, told=self.listener.say
-            )  # fmt: skip
-            floor = menu.pop(FLOOR)
+            rows = X[train], y[train], X[held], y[held], Z[some]
+            floor = candidates(*rows, names=(FLOOR,), seed=plan.seed)[FLOOR]
             seen = shift(X[train], Z[some], floor.outlook.told, y[train], seed=plan.seed)
             self.listener.say(seen.words)
+            menu = candidates(*rows, seed=plan.seed, told=self.listener.say) if seen.is_shift else {}
         with self._stage("decide"):
             if seen.is_shift:
-                decision = guard(floor.outlook, {n: c.outlook for n, c in menu.items()})
+                decision = guard(floor.outlook, {n: c.outlook for n, c in menu.items() if n != FLOOR})
             else:
                 decision = Decision(None, "no shift was found: adaptation is not needed", ())
         with self._stage("report"):

@@ -66,7 +66,9 @@ class Model:
         seen = store.get(self.backbone, data, {self.card.cut}, precision=self.card.precision)[self.card.cut]
         if self.adapter is None:
             return seen
-        return Activations(self.adapter.transform(seen), seen.ids, seen.cut, "vector", self.backbone)
+        values = np.asarray(seen)
+        values = np.where(np.isnan(values), self.adapter.fill_, values)  # as when it was adapted
+        return Activations(self.adapter.transform(values), seen.ids, seen.cut, "vector", self.backbone)
 
     def scores(self, data: Dataset, store: ActivationStore | None = None) -> np.ndarray:
         """(n, C) calibrated probabilities, or (n, 1) numbers, for the rows of a data set."""

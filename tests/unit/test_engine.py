@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,11 @@ def test_a_route_that_errs_is_refused_and_said(
     assert isinstance(route, engine.TorchRoute)
 
 
-def test_without_openvino_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: Any) -> None:
-        raise ImportError("no openvino")
-
-    monkeypatch.setattr(engine, "OpenvinoRoute", missing)
+def test_without_openvino_torch_does_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(engine, "FEW", 0)
     monkeypatch.setattr(engine, "_chosen", {})
-    name, route = engine.choose(get("minilm"), TEXTS, ("pooled",), "auto")
+    name, route = engine.choose(get("minilm"), TEXTS, ("pooled",), "auto", home=lambda: tmp_path)
     assert (name, type(route)) == ("fp32", engine.TorchRoute)
 
 

@@ -102,16 +102,16 @@ class Converted:
 
     def _read(self) -> Any:
         """What is kept, or None where there is nothing, or it is torn, altered or of another version."""
-        import openvino
-
         if self.home is None:
             return None
         graph, weights, card = self._files()
         try:
+            import openvino
+
             said = json.loads(card.read_text(encoding="utf-8"))
             if said["digests"] != [digest(graph), digest(weights)] or said["openvino"] != openvino.__version__:
                 return None
-        except (OSError, ValueError, KeyError):
+        except (ImportError, OSError, ValueError, KeyError):
             return None
         self.trusted = bool(said["trusted"])
         return openvino.Core().read_model(graph, weights)

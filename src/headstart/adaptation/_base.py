@@ -32,7 +32,8 @@ class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
 
     `adapt` gives the rows that a head is trained on; `transform` brings target rows to where that head reads them.
     Settings are the keywords of `__init__`; what `transform` needs is kept in attributes that end in an underscore.
-    There is no argument through which a label of the target could enter.
+    There is no argument through which a label of the target could enter. `fill_`, the source's mean, is for numbers
+    that are missing in rows to come.
     """
 
     shifts: ClassVar[frozenset[str]]  # of {"covariate", "prior", "subspace", "conditional"}: what it is made for
@@ -47,6 +48,9 @@ class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
             )
         if len(np.unique(y)) < 2:
             raise NotApplicable("the source domain has one class only", expected="two or more")
+        if len(y) != len(source):
+            raise NotApplicable(f"{len(y)} labels for {len(source)} source rows", expected="one a row")
+        self.fill_ = source.mean(0)
         X, codes, weight = self._adapt(source, np.asarray(y), target)
         return Adapted(X, codes, weight / weight.mean())
 

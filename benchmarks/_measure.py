@@ -117,6 +117,12 @@ def table(rows: Sequence[Row], command: str, threads: int) -> str:
     return "\n".join([*head, *(row.line() for row in rows)])
 
 
+def into(page: Path, mark: str, text: str) -> None:
+    """Put a text between the two marks of a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(mark)
+    page.write_text(f"{before}{mark}\n{text}\n{mark}{rest.partition(mark)[2]}", encoding="utf-8")
+
+
 def _cpu_info(key: str) -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []

@@ -1,6 +1,6 @@
 """Adaptation on real domain pairs: what doing nothing, every method, the guard and the best in hindsight reach.
 
-    python benchmarks/adaptation.py --seeds 3 --keep benchmarks/adaptation.jsonl --write docs/benchmarks.md
+    python -m benchmarks.adaptation --seeds 3 --keep benchmarks/adaptation.jsonl --write docs/benchmarks.md
 
 A shift is an ordered pair of domains of one task. Labels of the target are used for the score alone. There are at most
 600 source rows and 600 other target rows, drawn anew for each seed; a quarter of the source rows is held out.
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from benchmarks._measure import into
 from headstart import backbones
 from headstart._methods import FLOOR, candidates
 from headstart.activations.store import ActivationStore
@@ -248,13 +249,10 @@ def main() -> None:
             if options.keep:
                 with options.keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
-    text = f"{table(rows, f'python benchmarks/adaptation.py --seeds {options.seeds}')}\n\n{opinions(rows)}"
+    text = f"{table(rows, f'python -m benchmarks.adaptation --seeds {options.seeds}')}\n\n{opinions(rows)}"
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition(MARK)
-        after = rest.partition(MARK)[2]
-        options.write.write_text(f"{before}{MARK}\n{text}\n{MARK}{after}", encoding="utf-8")
+        into(options.write, MARK, text)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._data import categories, labelled_pictures, texts
-from benchmarks._measure import Row, in_turns, peers, table, work
+from benchmarks._measure import Row, in_turns, into, peers, table, work
 
 MARK = "<!-- speed -->"
 Said = dict[str, Any]
@@ -209,10 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = table(rows, command, options.threads)
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition(MARK)
-        after = rest.partition(MARK)[2]
-        options.write.write_text(f"{before}{MARK}\n{text}\n{MARK}{after}", encoding="utf-8")
+        into(options.write, MARK, text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`headstart run` over real public sets: scratch, classical baseline, probe and what headstart ships, side by side.
 
-    python benchmarks/suite.py --seeds 3 --budget 60s --write docs/benchmarks.md
+    python -m benchmarks.suite --seeds 3 --budget 60s --write docs/benchmarks.md
 
 Nothing here is tuned to a set: every cell is `headstart run` with its defaults on n labelled rows drawn at random
 (60 % train, 20 % valid, the rest as the run splits them) and 400 untouched test rows that no cell trains on.
@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from benchmarks._measure import into
 from headstart.data.read import read
 
 CELLS = [
@@ -187,14 +188,11 @@ def main() -> None:
                     with options.keep.open("a", encoding="utf-8") as file:
                         file.write(line + "\n")
             rows.append(found)
-    text = table(rows, f"python benchmarks/suite.py --seeds {options.seeds} --budget {options.budget}")
+    text = table(rows, f"python -m benchmarks.suite --seeds {options.seeds} --budget {options.budget}")
     text = "\n\n".join([text, ranks(rows), duels([r for r in rows if r.get("metric") != "r2"])])
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition(MARK)
-        after = rest.partition(MARK)[2]
-        options.write.write_text(f"{before}{MARK}\n{text}\n{MARK}{after}", encoding="utf-8")
+        into(options.write, MARK, text)
 
 
 if __name__ == "__main__":

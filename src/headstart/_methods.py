@@ -27,6 +27,7 @@ class Fitted:
     adapter: Adapter
     head: Technique
     classes: int
+    learnt: np.ndarray  # (n, d) the rows that the head learnt from
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """(n, C) probabilities; a class that no row was given is never told."""
@@ -50,7 +51,7 @@ class Method:
             warnings.simplefilter("ignore")  # solvers that stop early are judged by what they give
             adapted = adapter.adapt(X, y, other)
         head = make(HEAD).fit(vectors(adapted.X), adapted.y, sample_weight=adapted.weight)
-        return Fitted(adapter, head, self.classes)
+        return Fitted(adapter, head, self.classes, adapted.X)
 
     def again(self, X: np.ndarray, y: np.ndarray, other: np.ndarray, ask: np.ndarray) -> np.ndarray:
         """Fit on other rows and answer `ask`, as validators need it; all classes alike where it cannot be fitted."""

@@ -22,7 +22,7 @@ from headstart.errors import DataError
 from headstart.evidence import both_domains, show
 from headstart.job import Job
 from headstart.model import Card, Model
-from headstart.outcome import environment
+from headstart.outcome import described, environment
 from headstart.plan import Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
@@ -96,17 +96,11 @@ class _Adaptation(Job):
             result = self._result(data, other, seen, decision, chosen, told, before, model)
             if score_target:
                 result.adaptation["scored"] = self._score(data, other, told, before)
-            after = chosen.fitted.adapter.adapt(X[train], y[train], Z[some]).X if decision.method else None
+            after = chosen.fitted.learnt if decision.method else None
             moved = chosen.fitted.adapter.transform(Z[some])
             far = [show(other, int(some[i])) for i in seen.far[:FAR]]
             write_json(self.out / "evidence.json", both_domains(X[train], Z[some], after, moved, far))
-        result.shortlist = shortlist
-        result.stages = {k: round(v, 2) for k, v in self.stages.items()}
-        result.seconds = round(self.clock.elapsed(), 2)
-        result.save(self.out)
-        self._report(result)
-        self.journal.close()
-        return result
+        return self._finish(result, shortlist)
 
     def _ship(self, data: Dataset, backbone: Any, chosen: Candidate) -> Model:
         """The head behind the method's own transformation, saved and loaded back."""
@@ -161,11 +155,7 @@ class _Adaptation(Job):
         return Result(
             command=self.plan.command(), headstart=headstart.__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"), plan=self.plan.given(),
-            data={
-                "modality": data.modality, "target_kind": data.target_kind, "rows": len(data),
-                "counts": {s: len(data.rows_of(s)) for s in ("train", "valid", "test")},
-                "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],
-            },
+            data=described(data),
             best={
                 "backbone": model.card.backbone, "technique": HEAD, "cut": "pooled", "role": "pretrained",
                 "params": chosen.fitted.head.get_params(),

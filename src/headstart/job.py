@@ -100,11 +100,16 @@ class Job:
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
             write_json(self.out / "evidence.json", gather(seen.data, seen.pooled, model, scores, curve))
+        return self._finish(result, shortlist)
+
+    def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:
+        """Save the result, draw the report, and leave nothing to resume."""
         result.shortlist = shortlist
         result.stages = {k: round(v, 2) for k, v in self.stages.items()}
         result.seconds = round(self.clock.elapsed(), 2)
         result.save(self.out)
-        self._report(result)
+        (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")
+        render(self.out)
         self.journal.close()
         return result
 
@@ -280,10 +285,6 @@ class Job:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
         progress, precision = self.listener.progress, self.plan.precision
         return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
-
-    def _report(self, result: Result) -> None:
-        (self.out / "model" / "README.md").write_text(model_card(result), encoding="utf-8")
-        render(self.out)
 
 
 def _kind(backbone: Backbone, cut: str) -> str:

@@ -97,10 +97,7 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
         headstart=headstart.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         plan=plan.given(),
-        data={
-            "modality": data.modality, "target_kind": data.target_kind, "rows": len(data), "counts": counts,
-            "classes": list(data.classes), "notes": list(data.notes), "skipped": [list(s) for s in data.skipped],
-        },
+        data=described(data),
         trials=rows,
         best={
             "backbone": c.backbone, "technique": c.technique, "cut": winner.cut, "role": c.role,
@@ -130,6 +127,15 @@ def labels_curve(seen: Seen, trials: list[Trial], seed: int) -> dict[str, Any]:
 
     learners = {c.role: learner(c) for c in (*heads, *classical)}
     return learning_curve(learners, data.rows_of("train"), y, y[test], seen.metric, seed=seed) if learners else {}
+
+
+def described(data: Dataset) -> dict[str, Any]:
+    """What was read, as `result.json` says it."""
+    return {
+        "modality": data.modality, "target_kind": data.target_kind, "rows": len(data),
+        "counts": {s: len(data.rows_of(s)) for s in SPLITS}, "classes": list(data.classes), "notes": list(data.notes),
+        "skipped": [list(s) for s in data.skipped],
+    }  # fmt: skip
 
 
 def environment() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import ot
 import pytest
 import sklearn
 from scipy.linalg import eig, sqrtm
@@ -45,7 +46,6 @@ def test_coral_is_the_formula(domains, regular: float):
 
 
 def test_linear_transport_is_that_of_pot(domains):
-    ot = pytest.importorskip("ot")
     source, _, target = domains
     args = source.mean(0), target.mean(0), covariance(source, 0.1), covariance(target, 0.1)
     A, b = ot.gaussian.bures_wasserstein_mapping(*args)
@@ -55,7 +55,6 @@ def test_linear_transport_is_that_of_pot(domains):
 
 
 def test_transport_is_the_barycentre_of_pots_plan(domains):
-    ot = pytest.importorskip("ot")
     source, _, target = domains
     cost = ot.dist(source, target)
     cost /= np.median(cost)

@@ -1,7 +1,8 @@
 """`python -m benchmarks` (`make bench`): every table of docs/benchmarks.md, the speed table first."""
 
-from benchmarks import speed, suite
+from benchmarks import adaptation, speed, suite
 
 if __name__ == "__main__":
     speed.main([])
     suite.main()
+    adaptation.main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,9 @@ def test_an_adapted_model_comes_back_from_its_folder(domains: tuple[Path, Path, 
         Model(card, backbone, c.fitted.head, adapter=c.fitted.adapter).save(tmp_path / name)
         told = Model.load(tmp_path / name).scores(other)
         np.testing.assert_allclose(told, c.outlook.told, atol=1e-6)
+        gaps = replace(other, rows=[{**row, "x0": None} for row in other.rows])  # a number that is missing
+        filled = np.c_[np.full(len(Z), X[:100, 0].mean()), Z[:, 1:]]
+        np.testing.assert_allclose(Model.load(tmp_path / name).scores(gaps), c.fitted(filled), atol=1e-6)
 
 
 def test_bad_input_is_refused_with_the_reason(domains: tuple[Path, Path, Path], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart import _discover
 from headstart.selection.validators._base import Outlook
+from headstart.selection.validators._ratio import ratio
 
 PARTS = 8  # disjoint parts of the rows, on each of which candidate and floor are compared: their spread is the noise
 BEYOND = 1.9  # standard errors: one-sided 95 % of Student's t with seven degrees of freedom
@@ -52,8 +53,9 @@ def guard(floor: Outlook, candidates: Mapping[str, Outlook]) -> Decision:
     2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check, 2021.)
     """
     names = [n for n in _discover.names("selection.validators") if n not in SILENT]
-    base = {name: _values(name, floor) for name in names}
-    votes = [_vote(m, name, base[name], outlook) for m, outlook in candidates.items() for name in names]
+    odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
+    base = {name: _values(name, floor, odds) for name in names}
+    votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
     net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
     against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
     able = [m for m in candidates if net[m] >= AGREE and not against[m]]
@@ -74,8 +76,8 @@ def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: in
     )
 
 
-def _vote(method: str, validator: str, base: np.ndarray, outlook: Outlook) -> Vote:
-    told = _values(validator, outlook)
+def _vote(method: str, validator: str, base: np.ndarray, outlook: Outlook, odds: list[np.ndarray]) -> Vote:
+    told = _values(validator, outlook, odds)
     difference = told - base
     gain = float(difference.mean())
     if len(difference) > 1:
@@ -87,10 +89,12 @@ def _vote(method: str, validator: str, base: np.ndarray, outlook: Outlook) -> Vo
     return Vote(method, validator, float(base.mean()), float(told.mean()), noise, says)
 
 
-def _values(validator: str, outlook: Outlook) -> np.ndarray:
+def _values(validator: str, outlook: Outlook, odds: list[np.ndarray]) -> np.ndarray:
     """A validator's value on each part of the rows, or on all of them for one that trains again."""
     score = _discover.load("selection.validators", validator)
-    return np.array([score(o) for o in ([outlook] if validator in WHOLE else _parts(outlook))])
+    if validator in WHOLE:
+        return np.array([score(outlook)])
+    return np.array([score(replace(part, odds=o)) for part, o in zip(_parts(outlook), odds, strict=True)])
 
 
 def _parts(outlook: Outlook) -> list[Outlook]:

@@ -27,3 +27,4 @@ class Outlook:
     told: np.ndarray  # (m, C) what the candidate says of them
     refit: Refit
     seed: int = 0
+    odds: np.ndarray | None = None  # (n,) density ratio target over source at the held rows, where it is known already

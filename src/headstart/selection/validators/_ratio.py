@@ -8,9 +8,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from headstart.selection.validators._base import Outlook
+
 FOLDS = 5
 MOST = 20.0  # no row counts more than this many times, or less than one such part
 COLUMNS = 30
+
+
+def weights(outlook: Outlook) -> np.ndarray:
+    """The density ratio at the held rows; it is the same for all candidates on the same rows."""
+    return ratio(outlook.held, outlook.target, outlook.seed) if outlook.odds is None else outlook.odds
 
 
 def ratio(held: np.ndarray, target: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.selection.validators._base import Outlook
-from headstart.selection.validators._ratio import ratio
+from headstart.selection.validators._ratio import weights
 
 
 def dev(outlook: Outlook) -> float:
@@ -19,7 +19,7 @@ def dev(outlook: Outlook) -> float:
     >>> dev(example()) > dev(example(blind=True))
     True
     """
-    weight = ratio(outlook.held, outlook.target, outlook.seed)
+    weight = weights(outlook)
     return -_risk(weight, (outlook.told_held.argmax(1) != outlook.y).astype(np.float64))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.selection.validators._base import Outlook
-from headstart.selection.validators._ratio import ratio
+from headstart.selection.validators._ratio import weights
 
 
 def importance_weighted(outlook: Outlook) -> float:
@@ -17,6 +17,6 @@ def importance_weighted(outlook: Outlook) -> float:
     >>> importance_weighted(example()) > importance_weighted(example(blind=True))
     True
     """
-    weight = ratio(outlook.held, outlook.target, outlook.seed)
+    weight = weights(outlook)
     right = outlook.told_held.argmax(1) == outlook.y
     return float(weight @ right / weight.sum())

@@ -42,10 +42,10 @@ def images_timm(out: str, rows: int, threads: int, **_: Any) -> Said:
     from headstart import backbones
 
     backbone, files = backbones.get("efficientnet_lite0"), pictures(rows)
-    prepare = create_transform(**backbone.config, is_training=False)  # type: ignore[attr-defined]
-    network = backbone.model  # type: ignore[attr-defined]
+    prepare = create_transform(**backbone.config, is_training=False)
+    network = backbone.model
 
-    class Files(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    class Files(torch.utils.data.Dataset):
         def __len__(self) -> int:
             return len(files)
 
@@ -100,7 +100,7 @@ def hf_trainer(rows: int, frozen: bool, **_: Any) -> Said:
 
 def fastai(rows: int, threads: int, **_: Any) -> Said:
     """`fine_tune(3)` of fastai on the same network with the same weights, 224 pixels, batches of 64."""
-    from fastai.vision.all import DataLoaders, Learner, Normalize, Resize, accuracy, set_seed  # type: ignore[import-not-found]
+    from fastai.vision.all import DataLoaders, Learner, Normalize, Resize, accuracy, set_seed
     from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, IndexSplitter, aug_transforms  # isort: skip
     import torch
     from torch import nn
@@ -109,7 +109,7 @@ def fastai(rows: int, threads: int, **_: Any) -> Said:
 
     files, y, train, test = labelled_pictures(rows)
     backbone = backbones.get("efficientnet_lite0")
-    body: Any = backbone.model  # type: ignore[attr-defined]
+    body: Any = backbone.model
     body.requires_grad_(True)
     set_seed(0)
     block = DataBlock(

@@ -54,7 +54,7 @@ def precisions(name: str, rows: list[Any]) -> None:
 def decoding(rows: list[str]) -> None:
     """A line a way of decoding: JPEGs whole or scaled, in threads or in processes."""
     backbone = backbones.get("efficientnet_lite0")
-    preparation: Any = backbone.preparation  # type: ignore[attr-defined]
+    preparation: Any = backbone.preparation
     whole = pooled(backbone, rows, None)
     blocks = [rows[i : i + 16] for i in range(0, len(rows), 16)]
     pools: dict[str, type[Executor]] = {"threads": ThreadPoolExecutor, "processes": ProcessPoolExecutor}

@@ -115,11 +115,11 @@ def table(rows: list[dict[str, object]], command: str) -> str:
         if not good:
             lines.append(f"| {name} | {n} | failed: {runs[0]['error']} |" + " |" * 8)
             continue
-        cells = [_spread([float(r[k]) for r in good if k in r]) for k in ROLES]  # type: ignore[arg-type]
-        said = [{True: "helped", False: "hurt", None: "no evidence"}[r["helped"]] for r in good]  # type: ignore[index]
+        cells = [_spread([float(r[k]) for r in good if k in r]) for k in ROLES]
+        said = [{True: "helped", False: "hurt", None: "no evidence"}[r["helped"]] for r in good]
         verdicts = ", ".join(f"{said.count(w)} {w}" for w in dict.fromkeys(said))
         ships = ", ".join(dict.fromkeys(str(r["technique"]) for r in good))
-        took = statistics.median(float(r["seconds"]) for r in good)  # type: ignore[arg-type]
+        took = statistics.median(float(r["seconds"]) for r in good)
         lines.append(
             f"| {name} | {n} | {good[0]['metric']} | {' | '.join(cells)} | {verdicts} | {ships} | {took:.0f} |"
         )

@@ -130,4 +130,4 @@ def test_the_estimator_takes_no_target_labels() -> None:
     assert model.score(Z, t) > plain.score(Z, t) + 0.05
     assert model.predict_proba(Z).shape == (300, 2)
     with pytest.raises(TypeError):
-        model.fit(X, y, Z, t)  # type: ignore[call-arg]
+        model.fit(X, y, Z, t)

@@ -24,7 +24,7 @@ def test_the_verdict_says_helped_hurt_and_do_not_know() -> None:
     helped = transfer([arm("pretrained", 0.9), arm("scratch", 0.6, 1), arm("majority", 0.5, 2)], Y, METRIC)
     assert helped["helped"] is True
     assert "Pre-training helped: +" in str(helped["words"])
-    assert [a["role"] for a in helped["against"]] == ["scratch", "majority"]  # type: ignore[attr-defined]
+    assert [a["role"] for a in helped["against"]] == ["scratch", "majority"]
     hurt = transfer([arm("pretrained", 0.6), arm("classical", 0.9, 1), arm("scratch", 0.55, 2)], Y, METRIC)
     assert hurt["helped"] is False
     assert "use the classical baseline" in str(hurt["words"])

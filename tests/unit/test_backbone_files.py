@@ -50,7 +50,7 @@ def test_torchvisions_modules_with_the_same_weights_give_the_same_features(name:
     torch.save(model.state_dict(), path)
     backbone = backbones.get(str(path))
     rng = np.random.default_rng(0)
-    size = backbone.preparation.size  # type: ignore[attr-defined]
+    size = backbone.preparation.size
     rows = [rng.integers(0, 256, (size + 9, size + 40, 3), dtype=np.uint8) for _ in range(2)]
     batch = backbone.prepare(rows)
     x = batch.values.float() / 255

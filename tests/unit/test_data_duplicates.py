@@ -82,8 +82,8 @@ def test_blocks_give_what_one_product_gives(monkeypatch: object) -> None:
     for k in range(20):
         vectors[of(data, "test", k)] = vectors[of(data, "train", 3 * k)] + rng.normal(0, 0.02, 64)
     whole, _ = duplicates.separate(data, vectors)
-    monkeypatch.setattr(duplicates, "ROWS", 7)  # type: ignore[attr-defined]
-    monkeypatch.setattr(duplicates, "COLUMNS", 11)  # type: ignore[attr-defined]
+    monkeypatch.setattr(duplicates, "ROWS", 7)
+    monkeypatch.setattr(duplicates, "COLUMNS", 11)
     blocks, _ = duplicates.separate(data, vectors)
     assert whole.split is not None
     assert (whole.split != data.split).sum() == 20

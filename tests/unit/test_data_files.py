@@ -37,7 +37,7 @@ def test_five_formats_hold_the_same_rows(tmp_path: Path) -> None:
         np.testing.assert_array_equal(data.split, wanted.split)
         np.testing.assert_array_equal(data.target, wanted.target)
     assert read(sources[0]).names is not None
-    assert read(sources[0]).names[0] == "line 2"  # type: ignore[index]
+    assert read(sources[0]).names[0] == "line 2"
 
 
 @pytest.mark.parametrize(

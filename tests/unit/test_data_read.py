@@ -17,7 +17,7 @@ PEOPLE = ["id", "age", "town", "income", "label"]
 
 
 def said(data: object, words: str) -> bool:
-    return any(words in note for note in data.notes)  # type: ignore[attr-defined]
+    return any(words in note for note in data.notes)
 
 
 # ---------------------------------------------------------------- pictures
@@ -30,7 +30,7 @@ def test_class_folders(tmp_path: Path) -> None:
     assert data.names is not None
     assert data.names[0] == "cat/000.png"
     assert data.inputs == ()
-    assert set(data.split) == {"train", "valid", "test"}  # type: ignore[arg-type]
+    assert set(data.split) == {"train", "valid", "test"}
 
 
 def test_train_and_test_folders_are_the_users_split(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_an_owner_that_recurs_is_suggested_as_group() -> None:
     assert not said(data, "pass --group")
     assert "patient" not in data.inputs
     assert data.split is not None
-    assert all(len(set(data.split[data.groups == g])) == 1 for g in set(data.groups))  # type: ignore[arg-type]
+    assert all(len(set(data.split[data.groups == g])) == 1 for g in set(data.groups))
 
 
 def test_a_matrix_is_vectors_and_fits_a_model_of_columns() -> None:
@@ -357,7 +357,7 @@ def test_the_same_rows_get_the_same_split_wherever_they_lie(tmp_path: Path) -> N
     first = read(pd.DataFrame(rows, columns=["text", "label"]))
     write_csv(tmp_path / "a.csv", ["label", "text"], [(b, a) for a, b in reversed(rows)])
     second = read(tmp_path / "a.csv")
-    assert dict(zip(first.ids, first.split, strict=True)) == dict(zip(second.ids, second.split, strict=True))  # type: ignore[arg-type]
+    assert dict(zip(first.ids, first.split, strict=True)) == dict(zip(second.ids, second.split, strict=True))
 
 
 def test_one_picture_is_rows_to_predict(tmp_path: Path) -> None:

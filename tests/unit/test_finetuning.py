@@ -182,12 +182,10 @@ def test_the_old_head_of_lite0_calls_as_timms_whole_network_does() -> None:
     head = backbone.source_head()
     assert head is not None
     whole = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
-    whole.load_state_dict(
-        backbone.model.state_dict() | {f"classifier.{k}": v for k, v in head.state_dict().items()}  # type: ignore[attr-defined]
-    )
+    whole.load_state_dict(backbone.model.state_dict() | {f"classifier.{k}": v for k, v in head.state_dict().items()})
     x = torch.rand(2, 3, 96, 96) * 2 - 1
     with torch.no_grad():
-        torch.testing.assert_close(head(backbone.model(x)), whole(x))  # type: ignore[attr-defined]
+        torch.testing.assert_close(head(backbone.model(x)), whole(x))
         assert len(whole(x).argmax(1)) == 2
 
 

@@ -209,7 +209,7 @@ def test_trackers_receive_losses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
             seen.append(("closed", 0.0, 0))
 
     fake = ModuleType("torch.utils.tensorboard")
-    fake.SummaryWriter = Writer  # type: ignore[attr-defined]
+    fake.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
     trained(Recipe(epochs=2, least=1, track="tensorboard"), Kept(tmp_path))
     assert [s for n, _, s in seen if n == "loss"] == list(range(1, 7))

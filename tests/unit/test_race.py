@@ -166,7 +166,7 @@ def test_contenders_come_cheapest_first_with_their_roles() -> None:
 
 
 def test_what_is_forgotten_is_measured_on_valid_rows_where_asked(known: dict[str, type[Technique]]) -> None:
-    class Forgets(oracle(0.9, 3)):  # type: ignore[misc]
+    class Forgets(oracle(0.9, 3)):
         def forgetting(self, X: Activations) -> dict[str, float]:
             return {"rows": float(len(X))}
 

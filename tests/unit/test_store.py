@@ -133,7 +133,7 @@ store.ActivationStore(Path({str(tmp_path)!r})).get(get("minilm"), texts(20000), 
     left = sum(e["rows"] for e in ActivationStore(tmp_path).entries())
     assert 128 <= left < 20000
     minilm, data = get("minilm"), texts(20000)
-    known = set().union(*(store._Shard.read(m).place for m in tmp_path.rglob("shard-*.json")))  # type: ignore[union-attr]
+    known = set().union(*(store._Shard.read(m).place for m in tmp_path.rglob("shard-*.json")))
     some = data.take(np.array([i for i, row in enumerate(data.ids) if row in known][:100]))
     ActivationStore(tmp_path).get(minilm, some, {"pooled"})
     assert calls == []

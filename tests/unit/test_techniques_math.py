@@ -100,7 +100,7 @@ def test_out_of_memory_halves_the_batch_and_the_result_is_the_same(monkeypatch: 
         network = Network(Mean(), 4, 2)
         real = _loop.tensors
 
-        def tight(seen: Activations, index: np.ndarray, limit: int = limit, real=real):  # type: ignore[no-untyped-def]
+        def tight(seen: Activations, index: np.ndarray, limit: int = limit, real=real):
             if len(index) > limit:
                 raise torch.OutOfMemoryError("made")
             return real(seen, index)

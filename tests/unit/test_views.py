@@ -58,7 +58,7 @@ def test_views_follow_the_rows_that_are_taken(monkeypatch: pytest.MonkeyPatch) -
     seen = []
     real = _loop.tensors
 
-    def look(shown: Activations, index: np.ndarray):  # type: ignore[no-untyped-def]
+    def look(shown: Activations, index: np.ndarray):
         values = real(shown, index)
         seen.append(float(values[0].mean()) > 50)
         return values

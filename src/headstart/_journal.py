@@ -53,12 +53,12 @@ class Journal:
         """Remember the clock."""
         write_json(self._spent, {"seconds": seconds})
 
-    def once(self, name: str, decide: Callable[[], int]) -> int:
-        """A decision that rests on a measurement (how many rows are affordable): taken once, kept for `--resume`."""
+    def once(self, name: str, decide: Callable[[], Any]) -> Any:
+        """What is settled once (how many rows a measurement said are affordable, ...) and kept for `--resume`."""
         path = self.folder / f"{name}.json"
         if not path.exists():
             write_json(path, decide())
-        return int(json.loads(path.read_text()))
+        return json.loads(path.read_text(encoding="utf-8"))
 
     def finished(self, contender: Contender, data_key: str) -> Trial | None:
         """The trial of this contender on this very data, if an earlier session finished it; else None."""

@@ -23,7 +23,7 @@ from headstart.evidence import both_domains, show
 from headstart.job import Job
 from headstart.model import Card, Model
 from headstart.outcome import described, environment
-from headstart.plan import Plan, seconds
+from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
 from headstart.selection.estimate import OFF, estimate
@@ -35,8 +35,8 @@ CHANGED, FAR = 20, 8  # rows that are shown: those whose prediction changed, the
 
 
 def adapt(
-    source: str | Path | Plan, target: str | Path = "", *, score_target: bool = False,
-    listener: Listener | None = None, **options: Any,
+    source: str | Path | AdaptationPlan, target: str | Path = "", *, score_target: bool = False,
+    listener: Listener | None = None, cache: str | None = None, **options: Any,
 ) -> Result:  # fmt: skip
     """Adapt what is learnt on labelled source rows to unlabelled target rows, or decline to.
 
@@ -45,12 +45,12 @@ def adapt(
     `label`. With `score_target`, labels of the target are read after everything was decided, to say how right it was.
     Writes what `run` writes; `result.adaptation` holds the decision. Raises DataError for rows that cannot be used.
     """
-    if not isinstance(source, Plan):
+    if not isinstance(source, AdaptationPlan):
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
-        source = Plan(data=str(source), adapt_to=str(target), target=label, budget=budget, **options)
+        source = AdaptationPlan(data=str(source), adapt_to=str(target), target=label, budget=budget, **options)
     with threadpool_limits(threads()):
-        job = _Adaptation(source, listener or Listener(), resume=False)
+        job = _Adaptation(source, listener or Listener(), cache=cache)
         try:
             return job.adapt(score_target=score_target)
         finally:
@@ -60,6 +60,8 @@ def adapt(
 class _Adaptation(Job):
     """One adaptation: reading, choosing and storing as in a run, then shift, methods, guard."""
 
+    plan: AdaptationPlan
+
     def adapt(self, *, score_target: bool) -> Result:
         """All stages in order."""
         plan = self.plan
@@ -67,7 +69,7 @@ class _Adaptation(Job):
             data = self._read()
             if data.target_kind != "label":
                 raise DataError(f"the target is a {data.target_kind}", expected="classes, one a row", do="use run")
-            other = read_rows(str(plan.adapt_to), modality=data.modality, inputs=data.inputs)
+            other = read_rows(plan.adapt_to, modality=data.modality, inputs=data.inputs)
             self.listener.say(f"target: {len(other):,} rows; their labels, if there are any, are not read")
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, _ = self._choose(data)
@@ -170,7 +172,7 @@ class _Adaptation(Job):
 
     def _score(self, data: Dataset, other: Dataset, told: np.ndarray, before: np.ndarray) -> dict[str, Any]:
         """How right it was, from labels that nothing before this line has seen."""
-        labelled = read(str(self.plan.adapt_to), target=self.plan.target, inputs=self.plan.inputs)
+        labelled = read(self.plan.adapt_to, target=self.plan.target, inputs=self.plan.inputs)
         assert labelled.target is not None
         assert labelled.names is not None
         assert other.names is not None

@@ -50,19 +50,22 @@ CLASSICAL = {
 }
 
 
-def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | None = None, **options: Any) -> Result:
+def run(
+    data: str | Path | Plan, *, resume: bool = False, listener: Listener | None = None, cache: str | None = None,
+    **options: Any,
+) -> Result:  # fmt: skip
     """Read a folder or file, try what pre-training offers, and save a model, a report and an honest verdict.
 
     Use it for 50 to 50,000 labelled images, texts or table rows. `options` are the fields of `Plan`; `budget` also
-    takes "10m". Writes `plan.toml`, `result.json`, `evidence.json`, `model/` and `report.html` under `out`. With
-    `resume`, a run that was stopped goes on where it was. Raises DataError for rows or targets that cannot be used,
-    PlanError for options that do not fit.
+    takes "10m"; `cache` is the folder of the activation store. Writes `plan.toml`, `result.json`, `evidence.json`,
+    `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was. Raises DataError
+    for rows or targets that cannot be used, PlanError for options that do not fit.
     """
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
         data = Plan(data=str(data), budget=budget, **options)
     with threadpool_limits(threads()):
-        job = Job(data, listener or Listener(), resume=resume)
+        job = Job(data, listener or Listener(), resume=resume, cache=cache)
         try:
             return job.go()
         finally:
@@ -72,12 +75,14 @@ def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | N
 class Job:
     """One run: the plan, its clock, its store, its journal, and a method a stage."""
 
-    def __init__(self, plan: Plan, listener: Listener, *, resume: bool) -> None:
+    def __init__(self, plan: Plan, listener: Listener, *, resume: bool = False, cache: str | None = None) -> None:
         self.plan, self.listener, self.out = plan, listener, Path(plan.out)
         self.journal = Journal(plan, resume=resume)
         self.clock = Clock(plan.budget, self.journal.spent)
         self.tail = min(0.4, max(TAIL, TAIL_SECONDS / plan.budget))
-        self.store = ActivationStore(Path(plan.cache) if plan.cache else None)
+        kept = self.journal.once("cache", lambda: cache)  # a run that is resumed finds its store again
+        folder = cache or kept
+        self.store = ActivationStore(Path(folder) if folder else None)
         self.stages: dict[str, float] = {}
 
     def go(self) -> Result:
@@ -130,8 +135,11 @@ class Job:
     def _read(self) -> Dataset:
         p = self.plan
         data = read(
-            p.data, target=p.target, inputs=p.inputs, group=p.group, split=p.split, modality=p.modality, seed=p.seed
-        )
+            p.data, target=p.target, inputs=p.inputs, group=p.group, split=p.split, modality=p.modality, seed=p.seed,
+            beside=(*([p.domain] if p.domain else []), *p.attributes),
+        )  # fmt: skip
+        if p.domain:
+            data = replace(data, domain=data.columns[p.domain].astype(str))
         for note in data.notes:
             self.listener.say(note)
         if data.skipped:

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +32,8 @@ def seconds(text: str | float) -> float:
 class Plan:
     """Everything that decides a run; `runs/x/plan.toml` holds it, `--resume` reads it back.
 
+    Where things are kept meanwhile (the activation store) decides nothing and is no part of it.
+
     >>> Plan(data="photos", budget=60.0).to_toml().splitlines()[0]
     'data = "photos"'
     """
@@ -41,16 +43,16 @@ class Plan:
     inputs: tuple[str, ...] = ()  # columns to learn from; empty: found by looking
     group: str | None = None
     split: str | None = None  # a column that says train, valid or test
+    domain: str | None = None  # a column that says of which site, scanner or source a row is
+    attributes: tuple[str, ...] = ()  # columns that are audited, and not learnt from unless they are named as inputs
     modality: str | None = None
     out: str = "runs/latest"
     budget: float = 600.0  # seconds of wall clock
     backbones: tuple[str, ...] = ()  # empty: every packaged one that fits
     techniques: tuple[str, ...] = ()  # empty: every one that fits the budget
     precision: str = "auto"  # "auto" | "fp32" | "bf16" | "int8": how prefixes are computed, behind a quality gate
-    cache: str | None = None  # folder of the activation store; None: the user's cache folder
     seed: int = 0
     keep_source: bool = False  # measure how much of the pre-trained network each fine-tuning forgets
-    adapt_to: str | None = None  # an unlabelled target domain: this is no run but an adaptation
 
     def to_toml(self) -> str:
         """TOML with one line a field; unset fields are left out."""
@@ -63,19 +65,20 @@ class Plan:
 
     def command(self) -> str:
         """The line that repeats this run."""
-        words, default = ["headstart", "run", self.data], type(self)(data=self.data)
-        if self.adapt_to:
-            words = ["headstart", "adapt", "--source", self.data, "--target", self.adapt_to]
-            words += ["--label", self.target] if self.target else []
-            default = replace(default, target=self.target, group=self.group, split=self.split)
-        for name in ("target", "group", "split", "modality", "out", "precision", "cache", "seed"):
-            if getattr(self, name) != getattr(default, name):
-                words += [f"--{name}", str(getattr(self, name))]
-        for name, values in (("input", self.inputs), ("backbone", self.backbones), ("technique", self.techniques)):
-            for value in values:
-                words += [f"--{name}", value]
+        words = ["headstart", "run", self.data, *self._options("target", "group", "split", "domain")]
         words += ["--keep-source"] if self.keep_source else []
         return shlex.join([*words, "--budget", f"{self.budget:g}s"])
+
+    def _options(self, *names: str) -> list[str]:
+        """These fields, and those that every command takes, as options; unchanged ones are left out."""
+        words, default = [], type(self)(data=self.data)
+        for name in (*names, "modality", "out", "precision", "seed"):
+            if getattr(self, name) != getattr(default, name):
+                words += [f"--{name}", str(getattr(self, name))]
+        several = {
+            "input": self.inputs, "attribute": self.attributes, "backbone": self.backbones, "technique": self.techniques
+        }  # fmt: skip
+        return words + [word for name, values in several.items() for value in values for word in (f"--{name}", value)]
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
@@ -86,3 +89,16 @@ class Plan:
             raise PlanError(f"unknown {sorted(unknown)} in {path}", expected=f"{[f.name for f in fields(cls)]}")
         known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
         return cls(**known)
+
+
+@dataclass(frozen=True)
+class AdaptationPlan(Plan):
+    """What an adaptation was asked to do: a run's plan, and the unlabelled rows that it is for."""
+
+    adapt_to: str = ""
+
+    def command(self) -> str:
+        """The line that repeats this adaptation."""
+        words = ["headstart", "adapt", "--source", self.data, "--target", self.adapt_to]
+        words += ["--label", self.target] if self.target else []
+        return shlex.join([*words, *self._options("group")])

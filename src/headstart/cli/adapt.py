@@ -29,17 +29,17 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     from headstart.cli._terminal import Quiet, Terminal
     from headstart.cli.run import unused
     from headstart.domains import adapt as adapt_plan
-    from headstart.plan import Plan
+    from headstart.plan import AdaptationPlan
     from headstart.report.text import adaptation
 
     stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (source, target))
-    plan = Plan(
+    plan = AdaptationPlan(
         data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, modality=modality,
         out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
-        precision=precision, cache=cache, seed=seed,
+        precision=precision, seed=seed,
     )  # fmt: skip
     listener = Quiet() if json else Terminal(plan.budget)
-    result = adapt_plan(plan, score_target=score_target, listener=listener)
+    result = adapt_plan(plan, score_target=score_target, listener=listener, cache=cache)
     if json:
         typer.echo((Path(plan.out) / "result.json").read_text(encoding="utf-8"))
         return

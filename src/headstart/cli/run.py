@@ -18,6 +18,8 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     input: Annotated[list[str] | None, typer.Option(help="column to learn from; may be repeated")] = None,
     group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
     split: Annotated[str | None, typer.Option(help="column that says train, valid or test")] = None,
+    domain: Annotated[str | None, typer.Option(help="column that says of which site or source a row is")] = None,
+    attribute: Annotated[list[str] | None, typer.Option(help="column to audit, such as sex; may be repeated")] = None,
     modality: Annotated[str | None, typer.Option(help="image, text or table; found by looking")] = None,
     budget: Annotated[
         str | None, typer.Option(help="wall clock that may be spent: 90s, 10m, 1h; 10m by default")
@@ -57,20 +59,21 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     else:
         folder = out or unused(Path("runs") / (Path(data.rpartition(":")[2]).stem or "data"), resume=resume)
         plan = Plan(
-            data=data, target=target, inputs=tuple(input or ()), group=group, split=split, modality=modality,
-            out=str(folder), budget=allowed or Plan.budget, backbones=tuple(backbone or ()),
-            techniques=tuple(technique or ()), precision=precision, cache=cache, seed=seed, keep_source=keep_source,
+            data=data, target=target, inputs=tuple(input or ()), group=group, split=split, domain=domain,
+            attributes=tuple(attribute or ()), modality=modality, out=str(folder), budget=allowed or Plan.budget,
+            backbones=tuple(backbone or ()), techniques=tuple(technique or ()), precision=precision, seed=seed,
+            keep_source=keep_source,
         )  # fmt: skip
-    _go(plan, resume=resume, as_json=json)
+    _go(plan, resume=resume, cache=cache, as_json=json)
 
 
-def _go(plan: Any, *, resume: bool, as_json: bool) -> None:
+def _go(plan: Any, *, resume: bool, cache: str | None, as_json: bool) -> None:
     from headstart.cli._terminal import Quiet, Terminal
     from headstart.job import run as run_plan
     from headstart.report.text import summary
 
     listener = Quiet() if as_json else Terminal(plan.budget)
-    result = run_plan(plan, resume=resume, listener=listener)
+    result = run_plan(plan, resume=resume, cache=cache, listener=listener)
     if as_json:
         typer.echo((Path(plan.out) / "result.json").read_text(encoding="utf-8"))
         return

@@ -20,14 +20,15 @@ Built = tuple[Sequence[Any], list[str], list[str | None]]
 
 def read(
     source: Any, *, target: Any = None, inputs: Sequence[str] = (), group: Any = None, split: str | None = None,
-    modality: str | None = None, seed: int = 0,
+    modality: str | None = None, beside: Sequence[str] = (), seed: int = 0,
 ) -> Dataset:  # fmt: skip
     """Read labelled rows and split them into train, valid and test.
 
     `source` is a folder of images, a CSV/TSV/JSONL/Parquet file, a Hugging Face folder, "sample:reviews", a DataFrame,
     or a list or array (then `target` is the array of targets). `group` and `split` name columns; `group` may also be an
-    array. What was chosen by looking is in `notes`; broken rows are in `skipped`. Raises DataError where the rows, the
-    target or the split cannot be used, or more than 5 % of the rows are broken.
+    array; `beside` names columns that are kept, and not learnt from unless they are inputs too. What was chosen by
+    looking is in `notes`; broken rows are in `skipped`. Raises DataError where the rows, the target or the split cannot
+    be used, or more than 5 % of the rows are broken.
 
     >>> data = read(["good"] + [f"text {i}" for i in range(19)], target=[0, 1] * 10)
     >>> data.modality, data.target_kind, data.classes
@@ -46,7 +47,9 @@ def read(
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
-    found = roles.find(raw, target=target, inputs=inputs, group=group, split=own, modality=modality)
+    others = [roles.known(c, names, "column to keep") for c in beside]
+    apart = {c for c in (group, own, *others) if c}
+    found = roles.find(raw, target=target, inputs=inputs, apart=apart, grouped=group is not None, modality=modality)
     raw.notes += found.notes
     is_class = found.target == raw.target  # the source itself says that these are names of classes
     raw.drop(targets.reasons(raw.columns[found.target], is_class=is_class))
@@ -65,7 +68,7 @@ def read(
         raw.notes.append("rows are split by a hash of their content" + (", whole groups together" if group else ""))
     raw.notes.append("split: " + ", ".join(f"{s} {(sides[keep] == s).sum()}" for s in SPLITS))
     _need_every_side(sides[keep], aim.values[keep], aim)
-    used = {found.target, own} if found.modality == "table" else {found.target, own, *found.inputs}
+    used = {found.target, own} | (set() if found.modality == "table" else {*found.inputs} - {*others})
     data = Dataset(
         found.modality, rows, ids, aim.values, aim.kind, aim.classes, sides, groups=groups, names=raw.names,
         columns={k: v for k, v in raw.columns.items() if k not in used}, notes=tuple(raw.notes),

@@ -57,15 +57,14 @@ def known(name: str, columns: Sequence[str], what: str) -> str:
 
 
 def find(
-    raw: Raw, *, target: str | None, inputs: Sequence[str], group: str | None, split: str | None, modality: str | None
+    raw: Raw, *, target: str | None, inputs: Sequence[str], apart: set[str], grouped: bool, modality: str | None
 ) -> Roles:
-    """Decide the target, the modality and the inputs, leaving the columns of the group and the split apart."""
+    """Decide the target, the modality and the inputs, leaving columns such as the group and the split apart."""
     names = list(raw.columns)
     if modality not in (None, *MODALITIES):
         raise PlanError(f"no modality {modality!r}", expected=f"one of {', '.join(MODALITIES)}")
     notes: list[str] = []
     wanted = [known(c, names, "input") for c in inputs]
-    apart = {group, split} - {None}
     aim = known(target, names, "target") if target else raw.target or _find_target(raw, {*apart, *wanted}, notes)
     if aim in wanted:
         raise PlanError(f"column {aim!r} is the target and an input", do="leave it out of --input")
@@ -75,7 +74,7 @@ def find(
     found, chosen = inputs_of(raw, free, modality or raw.modality, notes, given=bool(wanted))
     if found == "table":
         _warn(raw, chosen, aim, notes)
-    if group is None:
+    if not grouped:
         _suggest_group(raw, aim, notes)
     return Roles(found, chosen, aim, notes)
 

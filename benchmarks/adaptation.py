@@ -23,7 +23,7 @@ from benchmarks._measure import into
 from headstart import backbones
 from headstart._methods import FLOOR, candidates
 from headstart.activations.store import ActivationStore
-from headstart.audit.shift import shift
+from headstart.audit._shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
 from headstart.selection.estimate import estimate

@@ -15,7 +15,7 @@ from headstart._compute import threads
 from headstart._listen import Listener
 from headstart._methods import FLOOR, HEAD, Candidate, candidates
 from headstart.activations.activations import Activations
-from headstart.audit.shift import Shift, shift
+from headstart.audit._shift import Shift, shift
 from headstart.data.dataset import Dataset
 from headstart.data.read import read, read_rows
 from headstart.errors import DataError

@@ -191,7 +191,7 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[mi
         from sklearn.model_selection import train_test_split
 
         from headstart._methods import FLOOR, candidates
-        from headstart.audit.shift import shift
+        from headstart.audit._shift import shift
         from headstart.selection.guard import Decision, guard
 
         check_classification_targets(y_source)

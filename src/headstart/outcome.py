@@ -15,9 +15,8 @@ import headstart
 from headstart import backbones
 from headstart._compute import device, threads
 from headstart.activations.activations import Activations
-from headstart.audit.leakage import leakage
-from headstart.audit.sample_size import sample_size
-from headstart.audit.transfer import Arm, transfer
+from headstart.audit._base import Evidence, audit
+from headstart.audit._verdict import Arm, verdict
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.model import Card, Model, load_state
@@ -89,8 +88,7 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
     for row, trial in zip(rows, trials, strict=True):
         row["test"] = interval(metric, y, trial.scores["test"], groups=groups) if trial in done else None
     score = interval(metric, y, scores, groups=groups)
-    counts = {s: len(data.rows_of(s)) for s in SPLITS}
-    found = [leakage(seen.moved, counts), *sample_size(score, seen.target, str(data.target_kind), data.classes)]
+    found, unchecked = audit(observed(seen, scores, score, plan))
     c = winner.contender
     return Result(
         command=plan.command(),
@@ -104,9 +102,21 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
             "params": winner.params,
         },
         test=score,
-        verdict=transfer(arms, y, metric, groups=groups, seed=plan.seed),
-        findings=[f.to_json() for f in found if f is not None],
+        verdict=verdict(arms, y, metric, groups=groups, seed=plan.seed),
+        findings=[f.to_json() for f in found],
+        unchecked=[list(pair) for pair in unchecked],
         environment=environment(),
+    )  # fmt: skip
+
+
+def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan) -> Evidence:
+    """What the checks may look at."""
+    data = seen.data
+    assert data.split is not None
+    return Evidence(
+        modality=data.modality, kind=str(data.target_kind), classes=data.classes, target=seen.target, split=data.split,
+        values=np.asarray(seen.pooled), scores=scores, score=score, groups=data.groups, columns=data.columns,
+        attributes=plan.attributes, rows=data.rows, names=data.names, moved=seen.moved, seed=plan.seed,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]
+    unchecked    [[check, why]]   checks that could not look at this data
     environment  {python, torch, cpu, threads, device}
 
 Score: {metric, value, low, high, rows}.
@@ -69,6 +70,7 @@ class Result:
     verdict: dict[str, Any] = field(default_factory=dict)
     adaptation: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    unchecked: list[list[str]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0

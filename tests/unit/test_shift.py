@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from headstart.audit._permutation import _mmd, classifier_test, kernel_test
-from headstart.audit.shift import _em, shift
+from headstart.audit._shift import _em, shift
 from headstart.errors import NotApplicable
 
 

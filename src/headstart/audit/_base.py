@@ -1,11 +1,19 @@
-"""A check says what could be wrong as a Finding: an object for programs, plain words for people."""
+"""The contract of a check: it looks at Evidence and says what could be wrong as Findings."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
+from headstart import _discover
+from headstart.errors import NotApplicable
+
 Severity = Literal["info", "warning", "serious"]
+SEVERITIES = ("serious", "warning", "info")
 
 
 @dataclass(frozen=True)
@@ -21,3 +29,58 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """As `result.json` shows it."""
         return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What every check may look at: one data set as arrays, and what the model that ships says of its test rows.
+
+    Positions are those of the n rows. `look` computes the vectors of all rows read in another way, through the store:
+    "untrained" (the same network, random weights), "border" (pictures whose middle is hidden); NotApplicable where that
+    makes no sense.
+    """
+
+    modality: str
+    kind: str  # "label" | "labels" | "number"
+    classes: tuple[str, ...]
+    target: np.ndarray  # (n,) or (n, L)
+    split: np.ndarray  # (n,) of "train" | "valid" | "test"
+    values: np.ndarray  # (n, d) vectors of the chosen network
+    scores: np.ndarray  # (t, C) calibrated probabilities, or (t, 1) numbers, for the test rows in their order
+    score: dict[str, float] = field(default_factory=dict)  # {metric, value, low, high, rows} of these
+    groups: np.ndarray | None = None  # (n,)
+    columns: dict[str, np.ndarray] = field(default_factory=dict)  # (n,) each: what else is known of the rows
+    attributes: tuple[str, ...] = ()  # those of the columns that were asked about
+    rows: Sequence[Any] = ()  # the raw rows: a text, a path, a dict
+    names: np.ndarray | None = None
+    moved: dict[str, Any] = field(default_factory=dict)  # what was noticed when near duplicates were brought together
+    look: Callable[[str], np.ndarray] | None = None
+    seed: int = 0
+
+    def of(self, split: str) -> np.ndarray:
+        """Positions of the rows of one split."""
+        return np.flatnonzero(self.split == split)
+
+
+class Check(ABC):
+    """One thing that can be wrong. It fires where it is, is silent where it is not, and says where it cannot look.
+
+    Settings (levels, sizes) are the keywords of `__init__`, with defaults that stay silent on clean data.
+    """
+
+    @abstractmethod
+    def __call__(self, evidence: Evidence) -> list[Finding]:
+        """What was found, nothing where all is well; raises NotApplicable where the evidence cannot tell."""
+
+
+def audit(evidence: Evidence, checks: Sequence[str] = ()) -> tuple[list[Finding], list[tuple[str, str]]]:
+    """Findings of all checks (or of the named ones), the most serious first; and which could not look, and why."""
+    found: list[Finding] = []
+    unchecked = []
+    for name in checks or _discover.names("audit"):
+        check: Check = _discover.load("audit", name)()
+        try:
+            found += check(evidence)
+        except NotApplicable as error:
+            unchecked.append((name, str(error)))
+    return sorted(found, key=lambda f: SEVERITIES.index(f.severity)), unchecked

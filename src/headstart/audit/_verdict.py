@@ -26,7 +26,7 @@ class Arm:
     scores: np.ndarray
 
 
-def transfer(
+def verdict(
     arms: list[Arm], y: np.ndarray, metric: Metric, *, groups: np.ndarray | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Compare the best pre-trained arm with every arm that knows nothing, on untouched test rows.
@@ -41,7 +41,7 @@ def transfer(
     >>> y = np.tile([0, 1], 50)
     >>> always_first = np.tile([1.0, 0.0], (100, 1))
     >>> arms = [Arm("pretrained", "knn", 0.9, np.eye(2)[y]), Arm("majority", "majority", 0.5, always_first)]
-    >>> transfer(arms, y, metric_for(y, "label"))["helped"]
+    >>> verdict(arms, y, metric_for(y, "label"))["helped"]
     True
     """
     pretrained = max((a for a in arms if a.role == "pretrained"), key=lambda a: a.valid, default=None)

@@ -84,7 +84,9 @@ def candidates(
         method = Method(name, classes, seed)
         try:
             fitted = method.fit(source, y, target)
-            outlook = Outlook(held, held_y, fitted(held), source, y, target, fitted(target), method.again, seed)
+            outlook = Outlook(
+                held, held_y, fitted(held), source, y, target, fitted(target), method.again, seed, fitted.adapter.maps
+            )
         except NotApplicable as error:
             if name == FLOOR or name in names:
                 raise

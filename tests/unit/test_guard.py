@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,17 @@ def test_a_calibrated_model_is_guessed_right() -> None:
     assert abs(value - right) < 0.05
     assert abs(float((held.argmax(1) == y).mean()) - right) > 0.05  # it did not just carry the source's accuracy over
     assert low < value < high
+
+
+def test_the_targets_clusters_speak_for_a_mapping_and_not_for_what_fitted_itself(validators: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 150)
+    rows = rng.normal(size=(300, 3)) + 4 * truth[:, None]
+    half = np.eye(2)[np.where(rng.random(300) < 0.7, truth, 1 - truth)]
+    floor = replace(outlook(0.6), target=rows, told=half)
+    right = replace(floor, told=np.eye(2)[truth])
+    wrong = replace(floor, told=np.eye(2)[rng.integers(0, 2, 300)], maps=True)
+    assert guard(floor, {"a": replace(right, maps=True), "b": wrong}).method == "a"
+    declined = guard(floor, {"a": right, "b": wrong})
+    assert declined.method is None
+    assert {(v.method, v.validator): v.says for v in declined.votes}["b", "fine_clusters"] == -1

@@ -37,6 +37,7 @@ class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
     """
 
     shifts: ClassVar[frozenset[str]]  # of {"covariate", "prior", "subspace", "conditional"}: what it is made for
+    maps: ClassVar[bool] = False  # moves features alone; nothing that is answered on the target flows back
 
     def adapt(self, source: Any, y: np.ndarray, target: Any) -> Adapted:
         """Source (n, d), codes y (n,) 0..C-1, target (m, d); raises NotApplicable for rows that cannot be used."""

@@ -25,6 +25,7 @@ class Centring(Adapter):
     """
 
     shifts = frozenset({"conditional"})
+    maps = True
 
     def _adapt(
         self, source: np.ndarray, y: np.ndarray, target: np.ndarray

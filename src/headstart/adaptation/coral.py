@@ -22,6 +22,7 @@ class Coral(Adapter):
     """
 
     shifts = frozenset({"conditional"})
+    maps = True
 
     def __init__(self, regular: float = 0.1) -> None:
         self.regular = regular

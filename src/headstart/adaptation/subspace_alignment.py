@@ -28,6 +28,7 @@ class SubspaceAlignment(Adapter):
     """
 
     shifts = frozenset({"subspace"})
+    maps = True
 
     def __init__(self, components: int | None = None, alike: float = 0.7) -> None:
         self.components = components

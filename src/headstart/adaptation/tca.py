@@ -26,6 +26,7 @@ class Tca(Adapter):
     """
 
     shifts = frozenset({"subspace"})
+    maps = True
 
     def __init__(
         self, components: int = 20, kernel: str = "linear", trade: float = 0.1, kept: int = 500, seed: int = 0

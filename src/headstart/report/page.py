@@ -108,10 +108,10 @@ def _votes(result: Result) -> dict[str, Any]:
     votes = result.adaptation.get("votes", [])
     validators = list(dict.fromkeys(v["validator"] for v in votes))
     sign = {1: "+", -1: "\N{MINUS SIGN}", 0: "\N{MIDDLE DOT}"}
-    table: dict[str, list[str]] = {}
-    for vote in votes:
-        table.setdefault(vote["method"], []).append(sign[vote["says"]])
-    return {"votes": list(table.items()), "validators": [v.replace("_", " ") for v in validators]}
+    said = {(v["method"], v["validator"]): sign[v["says"]] for v in votes}
+    methods = dict.fromkeys(v["method"] for v in votes)
+    table = [(m, [said.get((m, v), "") for v in validators]) for m in methods]
+    return {"votes": table, "validators": [v.replace("_", " ") for v in validators]}
 
 
 def kept(trial: dict[str, Any]) -> str:

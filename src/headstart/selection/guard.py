@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart import _discover
+from headstart.selection.clusters import agreement, clusters
 from headstart.selection.validators._base import Outlook
 from headstart.selection.validators._ratio import ratio
 
@@ -17,6 +18,8 @@ BEYOND = 1.9  # standard errors: one-sided 95 % of Student's t with seven degree
 WHOLE = ("circular", "mixval")  # validators that train again: asked once, their noise is that of a share of rows
 SILENT = ("mixval", "snd")  # their likings went against the true gain in benchmarks/adaptation.py: they have no vote
 AGREE = 4  # votes that it takes, of seven
+GRAINS = {"coarse_clusters": 2, "fine_clusters": 4}  # clusters for each class that a mapping's answers must follow
+SURE = 2.5  # standard errors: one-sided 5 % shared among some eight comparisons (Bonferroni)
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,43 @@ def guard(floor: Outlook, candidates: Mapping[str, Outlook]) -> Decision:
 
     Use it wherever no label of the domain in question may be looked at. With realistic, label-free selection 78 % of
     published method and data set pairs are worse than doing nothing, so that doing nothing must be beaten beyond
-    noise: by at least AGREE validators, and by none may the candidate be found worse. (Lalou et al., SKADA-Bench, TMLR
-    2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check, 2021.)
+    noise. What speaks for a candidate depends on what it looked at. One that `maps` knows nothing of its own answers
+    for the target, so that the target's clusters are a witness: at both GRAINS its answers must follow them better by
+    SURE standard errors. Any other one made its answers fit the target, and needs AGREE of the validators and none
+    against. (Lalou et al., SKADA-Bench, TMLR 2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check,
+    2021.)
     """
     names = [n for n in _discover.names("selection.validators") if n not in SILENT]
     odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
     base = {name: _values(name, floor, odds) for name in names}
     votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
+    follow = _follow(floor, {m: outlook for m, outlook in candidates.items() if outlook.maps})
+    seen = [*votes, *(v for own in follow.values() for v in own)]
     net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
     against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
-    able = [m for m in candidates if net[m] >= AGREE and not against[m]]
-    if not able:
-        return Decision(None, _declined(net, against, len(names)), tuple(votes))
-    best = max(able, key=lambda m: net[m])
-    words = f"{net[best]} of {len(names)} validators prefer {best} to no adaptation beyond noise, and none opposes it"
-    return Decision(best, words, tuple(votes))
+    mapped = [m for m, own in follow.items() if all(v.says > 0 for v in own)]
+    voted = [m for m in candidates if m not in follow and net[m] >= AGREE and not against[m]]
+    if mapped:
+        best = max(mapped, key=lambda m: follow[m][-1].value)
+        words = f"answers adapted by {best} follow the target's own clusters better than before, beyond noise"
+    elif voted:
+        best = max(voted, key=lambda m: net[m])
+        words = f"{net[best]} of {len(names)} validators prefer {best} beyond noise, and none opposes it"
+    else:
+        return Decision(None, _declined(net, against, len(names)), tuple(seen))
+    return Decision(best, words, tuple(seen))
+
+
+def _follow(floor: Outlook, mapping: Mapping[str, Outlook]) -> dict[str, list[Vote]]:
+    """What the target's clusters say of each candidate against the floor, at each grain, the finest last."""
+    codes = {name: clusters(floor.target, grain * floor.told.shape[1], floor.seed) for name, grain in GRAINS.items()}
+    found: dict[str, list[Vote]] = {m: [] for m in mapping}
+    for m, outlook in mapping.items():
+        for name, own in codes.items():
+            old, new, noise = agreement(own, floor.told.argmax(1), outlook.told.argmax(1), floor.seed)
+            says = int(np.sign(new - old)) if abs(new - old) > SURE * noise + 1e-9 else 0
+            found[m].append(Vote(m, name, old, new, noise, says))
+    return found
 
 
 def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int) -> str:
@@ -71,8 +96,8 @@ def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: in
         return "no method could be used on these rows"
     best = max(net, key=lambda m: net[m])
     return (
-        f"of {len(net)} methods none convinced the {validators} validators beyond noise; the nearest, {best}, had"
-        f" {net[best] + against[best]} for it and {against[best]} against it"
+        f"of {len(net)} methods none follows the target's clusters better or convinces the {validators} validators,"
+        f" beyond noise; the nearest, {best}, had {net[best] + against[best]} for it and {against[best]} against it"
     )
 
 

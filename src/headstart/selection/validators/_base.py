@@ -27,4 +27,5 @@ class Outlook:
     told: np.ndarray  # (m, C) what the candidate says of them
     refit: Refit
     seed: int = 0
+    maps: bool = False  # the candidate moved features alone and never looked at its own answers for the target
     odds: np.ndarray | None = None  # (n,) density ratio target over source at the held rows, where it is known already

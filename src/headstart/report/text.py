@@ -31,13 +31,33 @@ def adaptation(result: Result) -> str:
     return "\n".join([*lines, ""])
 
 
+def domains(result: Result) -> list[str]:
+    """What ships on each domain when that one is held out, against rows of it when it is not; nothing without domains.
+
+    >>> domains(Result())
+    []
+    """
+    told = result.domains
+    if not told:
+        return []
+    width = max(len(told["column"]), *(len(d["name"]) for d in told["each"]))
+    lines = ["", told["words"], f"  {told['column']:{width}}  {'rows':>6}  held out               seen"]
+    for d in told["each"]:
+        away, home = (
+            f"{s['value']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" if s else "" for s in (d["away"], d["home"])
+        )
+        lines.append(f"  {d['name']:{width}}  {d['rows']:6,}  {away or 'no: ' + d['why']:21}  {home}")
+    return lines
+
+
 def summary(result: Result) -> str:
     """Verdict, what ships, the leaderboard and the findings, as plain lines.
 
     >>> summary(Result(verdict={"words": "No verdict."})).splitlines()[1]
     'No verdict.'
     """
-    lines = ["", str(result.verdict.get("words", "")), ""]
+    unseen = (result.verdict.get("unseen") or {}).get("words")
+    lines = ["", str(result.verdict.get("words", "")), *([unseen] if unseen else []), ""]
     if result.best:
         test = result.test
         lines.append(
@@ -56,6 +76,7 @@ def summary(result: Result) -> str:
             lines.append(f"  {name:{width}}  {told}  {t['seconds']:8.1f}  {t['role']}")
     for t in (t for t in result.trials if t["status"] != "done"):
         lines.append(f"  {t['technique']} {t['status']}: {t['why']}"[: WIDTH + 40])
+    lines += domains(result)
     for finding in result.findings:
         lines += ["", f"{finding['severity']}: {finding['title']}", f"  {finding['do']}"]
     return "\n".join([*lines, ""])

@@ -316,7 +316,8 @@ class Job:
 def _domains(data: Dataset) -> Domains | None:
     if data.domain is None or data.target is None:
         return None
-    return Domains.of(data.domain, data.target, units(data.ids, data.groups)[0])
+    known = np.flatnonzero(data.split != "test")
+    return Domains.of(data.domain, data.target, known, units(data.ids, data.groups)[0])
 
 
 def _kind(backbone: Backbone, cut: str) -> str:

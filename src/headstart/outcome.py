@@ -65,7 +65,8 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         source = seen.whole if contender.role == "classical" else data
         known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
         assert known.target is not None
-        learn(technique, seen.get(backbone, known, winner.cut), known.target, known.domain)
+        rows = np.arange(len(known))
+        learn(technique, seen.get(backbone, known, winner.cut), known.target, rows, known.domain)
     elif winner.fitted is not None:
         technique = winner.fitted
     else:
@@ -85,10 +86,9 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
 
 def tested(model: Model, data: Dataset, store: ActivationStore) -> np.ndarray:
     """Scores of the test rows through the served path; a domain at a time where the model reads its statistics."""
-    test = data.where(split="test")
-    if not model.technique.together or test.domain is None:
-        return model.scores(test, store)
-    return by_domain(lambda rows: model.scores(test.take(rows), store), test.domain)
+    if not model.technique.together or data.domain is None:
+        return model.scores(data.where(split="test"), store)
+    return by_domain(lambda rows: model.scores(data.take(rows), store), data.domain)[data.rows_of("test")]
 
 
 def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray, ground: Field, plan: Plan) -> Result:

@@ -22,7 +22,7 @@ def unlabelled(source: Any, domain: str, target: str | None) -> None:
         aim = roles.find(raw, target=None, inputs=(), apart={domain}, grouped=True, modality=None).target
     missing = np.array([is_missing(c) for c in raw.columns[roles.known(aim, names, "target")]], dtype=bool)
     cells = np.array([str(c).strip() for c in raw.columns[domain]])
-    bare = [name for name in np.unique(cells) if missing[cells == name].all()]
+    bare = [name for name in np.unique(cells).tolist() if missing[cells == name].all()]
     if bare:
         rows = int(np.isin(cells, bare).sum())
         raise DataError(

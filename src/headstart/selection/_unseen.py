@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.selection.metrics import interval, paired
 from headstart.selection.race import Field, Trial
-from headstart.selection.unseen import BLOCKS, MOST, mean_over
+from headstart.selection.unseen import BLOCKS, MOST, evenly
 
 FEW = 5  # domains; with fewer of them, the spread says next to nothing about another one
 
@@ -70,7 +70,7 @@ def pretraining(trials: list[Trial], ground: Field) -> dict[str, Any] | None:
         sides[role] = max(able, key=lambda t: (t.valid or {})["value"])
     rows = ground.test[where.judged[ground.test]]
     groups = None if ground.groups is None else ground.groups[rows]
-    metric = mean_over(ground.metric, where.names[rows])
+    metric = evenly(ground.metric, where.names[rows])
     a, b = (sides[r].scores["away"][rows] for r in ("classical", "pretrained"))
     gain, low, high = (100 * v for v in paired(metric, ground.y[rows], a, b, groups=groups, seed=ground.seed))
     helped = True if low > 0 else False if high < 0 else None
@@ -78,8 +78,8 @@ def pretraining(trials: list[Trial], ground: Field) -> dict[str, Any] | None:
     names = " against ".join(f"{t.contender.technique} on {t.contender.backbone}" for t in sides.values())
     words = (
         f"On domains not seen in training, {said}: {gain:+.1f} points [{low:+.1f}, {high:+.1f}] of"
-        f" {ground.metric.name.replace('_', ' ')}, mean of {len(where.held)} held-out domains, {len(rows):,} untouched"
-        f" test rows ({names})."
+        f" {ground.metric.name.replace('_', ' ')}, {len(where.held)} held-out domains counted alike,"
+        f" {len(rows):,} untouched test rows ({names})."
     )
     return {"helped": helped, "gain": gain, "low": low, "high": high, "words": words}
 

@@ -15,7 +15,7 @@ from headstart.activations.activations import Activations
 from headstart.errors import HeadstartError, NotApplicable
 from headstart.selection.contender import Contender
 from headstart.selection.metrics import Metric, interval, paired
-from headstart.selection.unseen import MOST, Domains, ask, away, learn, mean_over
+from headstart.selection.unseen import MOST, Domains, ask, away, evenly, learn
 
 NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
 LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
@@ -90,16 +90,17 @@ class Field:
     keep_source: bool = False  # measure what fine-tuning forgets, on the valid rows
     domains: Domains | None = None  # all are then judged by what they say of domains that they have not seen
 
-    def of(self, rows: np.ndarray) -> np.ndarray | None:
-        """Of which domain these rows are, where there are domains."""
-        return None if self.domains is None else self.domains.names[rows]
+    @property
+    def names(self) -> np.ndarray | None:
+        """Of which domain each row is, where there are domains."""
+        return None if self.domains is None else self.domains.names
 
     def judge(self, key: str) -> tuple[Metric, np.ndarray, np.ndarray | None]:
         """Metric, rows and groups by which scores of this key ("valid", "known", "away") are judged."""
         metric, rows = self.metric, self.valid if key == "valid" else self.known
         if key == "away" and self.domains is not None:
             rows = rows[self.domains.judged[rows]]
-            metric = mean_over(metric, self.domains.names[rows])
+            metric = evenly(metric, self.domains.names[rows])
         return metric, rows, None if self.groups is None else self.groups[rows]
 
     @property
@@ -189,7 +190,7 @@ def _duel(a: Trial, b: Trial, ground: Field) -> tuple[float, float, float]:
 def _left_out(entry: Contender, seen: Activations, ground: Field) -> np.ndarray:
     """Exact leave-one-out predictions for train and valid rows, from one fit on both."""
     known = ground.known
-    technique = learn(entry.build(seed=ground.seed), seen[known], ground.y[known], ground.of(known))
+    technique = learn(entry.build(seed=ground.seed), seen, ground.y, known, ground.names)
     scores = np.zeros((len(ground.known), ground.outputs))
     told = technique.left_out()
     scores[:, : told.shape[1]] = told
@@ -214,8 +215,8 @@ def _out_of_fold(entry: Contender, settled: dict[str, Any], seen: Activations, g
         )  # such a class is noted by the reader
         pairs = list(folds.split(np.zeros(len(known)), y, groups))
     for fit, held in ((known[a], known[b]) for a, b in pairs):
-        technique = learn(entry.build(seed=ground.seed, **settled), seen[fit], ground.y[fit], ground.of(fit))
-        part = ask(technique, seen[held], ground.of(held))
+        technique = learn(entry.build(seed=ground.seed, **settled), seen, ground.y, fit, ground.names)
+        part = ask(technique, seen, held, ground.names)
         scores[np.searchsorted(known, held), : part.shape[1]] = part
     return scores
 
@@ -240,14 +241,14 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
             technique = technique.set_params(seconds=limit)
             technique.folder = ground.folder(entry) if ground.folder else None
         fit_start = time.monotonic()
-        learn(technique, seen[ground.train], ground.y[ground.train], ground.of(ground.train))
+        learn(technique, seen, ground.y, ground.train, ground.names)
         trial.fit_seconds = time.monotonic() - fit_start
         trial.fitted = technique
         trial.params = {k: v for k, v in technique.get_params().items() if k != "seconds"}
-        trial.scores = {"valid": ask(technique, seen[ground.valid], ground.of(ground.valid))}
+        trial.scores = {"valid": ask(technique, seen, ground.valid, ground.names)}
         if not np.isfinite(trial.scores["valid"]).all():
             raise NotApplicable("its predictions are not finite numbers")
-        trial.scores["test"] = ask(technique, seen[ground.test], ground.of(ground.test))
+        trial.scores["test"] = ask(technique, seen, ground.test, ground.names)
         if ground.keep_source:
             trial.source = technique.forgetting(seen[ground.valid])
         key = "valid"

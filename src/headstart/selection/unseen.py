@@ -31,13 +31,16 @@ class Domains:
     kin: np.ndarray | None = None  # (n,) rows of one kin (a patient, copies) are never both learnt from and predicted
 
     @classmethod
-    def of(cls, names: np.ndarray, y: np.ndarray, kin: np.ndarray | None = None) -> Domains:
-        """Look at every domain; a DataError where fewer than two can be held out.
+    def of(
+        cls, names: np.ndarray, y: np.ndarray, known: np.ndarray | None = None, kin: np.ndarray | None = None
+    ) -> Domains:
+        """Look at every domain, and at the targets of known rows alone; DataError where fewer than two can be held out.
 
         >>> Domains.of(np.repeat(["a", "b", "c"], [20, 20, 3]), np.arange(43) % 2).why
         {'c': '3 rows, fewer than 10'}
         """
-        found = {str(name): _lacks(y[names == name]) for name in np.unique(names)}
+        may = np.arange(len(y)) if known is None else known
+        found = {str(n): _lacks(int((names == n).sum()), y[may[names[may] == n]]) for n in np.unique(names)}
         held = tuple(name for name, why in found.items() if not why)
         if len(held) < 2:
             reasons = "; ".join(f"{name!r}: {why}" for name, why in found.items() if why)
@@ -81,33 +84,31 @@ class Domains:
                 yield fit[~np.isin(self.kin[fit], mine)], held[np.isin(self.kin[held], mine)]
 
 
-def mean_over(metric: Metric, names: np.ndarray) -> Metric:
-    """The mean of a metric over domains: each counts the same, however many rows it has.
+def evenly(metric: Metric, names: np.ndarray) -> Metric:
+    """A metric in which each domain counts the same, however many rows it has.
 
     >>> from headstart.selection.metrics import metric_for
     >>> y, right = np.array([0, 1, 0, 1, 0, 1]), np.array([1, 1, 1, 1, 0, 0])
     >>> told = np.eye(2)[np.where(right, y, 1 - y)]
-    >>> mean_over(metric_for(y, "label"), np.array(["a", "a", "a", "a", "b", "b"]))(y, told)
+    >>> evenly(metric_for(y, "label"), np.array(["a", "a", "a", "a", "b", "b"]))(y, told)
     0.5
     """
-    parts = [np.flatnonzero(names == name) for name in np.unique(names)]
-
-    def weighted(y: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return np.asarray(np.mean([metric.weighted(y[p], scores[p], weights[:, p]) for p in parts], axis=0))
-
-    return Metric(f"{metric.name}_of_unseen_domains", weighted)
+    _, domain, rows = np.unique(names, return_inverse=True, return_counts=True)
+    share = (len(names) / (len(rows) * rows))[domain]
+    return Metric(f"{metric.name}_of_unseen_domains", lambda y, scores, w: metric.weighted(y, scores, w * share))
 
 
-def learn(technique: Any, X: Activations, y: np.ndarray, domains: np.ndarray | None) -> Any:
-    """Fit; the domains reach a technique that knows what to do with them."""
-    return technique.fit(X, y, domains=domains) if technique.uses_domains else technique.fit(X, y)
+def learn(technique: Any, X: Activations, y: np.ndarray, rows: np.ndarray, domains: np.ndarray | None) -> Any:
+    """Fit on some of the rows; the domains reach a technique that knows what to do with them."""
+    known = {"domains": domains[rows]} if technique.uses_domains and domains is not None else {}
+    return technique.fit(X[rows], y[rows], **known)
 
 
-def ask(technique: Any, X: Activations, domains: np.ndarray | None) -> np.ndarray:
-    """Predictions; a technique that reads the statistics of a domain is asked one domain at a time."""
+def ask(technique: Any, X: Activations, rows: np.ndarray, domains: np.ndarray | None) -> np.ndarray:
+    """Predictions for some of the rows; of a technique that reads a domain's statistics, from all its rows."""
     if domains is None or not technique.together:
-        return np.asarray(technique.predict_proba(X))
-    return by_domain(lambda rows: technique.predict_proba(X[rows]), domains)
+        return np.asarray(technique.predict_proba(X[rows]))
+    return by_domain(lambda own: technique.predict_proba(X[own]), domains)[rows]
 
 
 def away(build: Callable[[], Any], X: Activations, y: np.ndarray, known: np.ndarray, where: Domains, *,
@@ -115,14 +116,14 @@ def away(build: Callable[[], Any], X: Activations, y: np.ndarray, known: np.ndar
     """(n, outputs) what is said of each row by a technique that never saw a row of its domain; NaN where unknown."""
     told = np.full((len(y), outputs), np.nan)
     for fit, held in where.splits(known, most):
-        part = ask(learn(build(), X[fit], y[fit], where.names[fit]), X[held], where.names[held])
+        part = ask(learn(build(), X, y, fit, where.names), X, held, where.names)
         told[held] = 0.0
         told[held, : part.shape[1]] = part
     told[~where.judged] = np.nan
     return told
 
 
-def _lacks(y: np.ndarray) -> str:
-    if len(y) < LEAST:
-        return f"{len(y)} rows, fewer than {LEAST}"
+def _lacks(rows: int, y: np.ndarray) -> str:
+    if rows < LEAST:
+        return f"{rows} rows, fewer than {LEAST}"
     return "" if len(np.unique(y, axis=0)) > 1 else "one target only"

@@ -103,8 +103,8 @@ def _codes(frame: pd.DataFrame) -> np.ndarray:
     return np.unique(frame["label"].to_numpy(str), return_inverse=True)[1].astype(np.int64)
 
 
-def cell(task: Task, unseen: str, seed: int) -> dict[str, Any]:
-    """Balanced accuracy on one held-out domain with one draw of rows."""
+def draw(task: Task, unseen: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of the other domains to learn from, rows of the held-out one to predict, and others of it."""
     rng = np.random.default_rng(seed)
     keys = rng.permutation(np.unique(task.keys))
     here = np.isin(task.keys, keys[: len(keys) // 2])
@@ -114,7 +114,12 @@ def cell(task: Task, unseen: str, seed: int) -> dict[str, Any]:
     for name in np.unique(task.domains[task.domains != unseen]):
         rows = rng.permutation(np.flatnonzero((task.domains == name) & (here | (not shared))))
         fit.append(rows[~np.isin(task.keys[rows], task.keys[held])][:ROWS])
-    train, mine = np.sort(np.concatenate(fit)), own[here[own]][:ROWS]
+    return np.sort(np.concatenate(fit)), held, own[here[own]][:ROWS]
+
+
+def cell(task: Task, unseen: str, seed: int) -> dict[str, Any]:
+    """Balanced accuracy on one held-out domain with one draw of rows."""
+    train, held, mine = draw(task, unseen, seed)
     scores = {arm: _score(task, task.X, arm, train, held) for arm in ARMS}
     scores["classical"] = _score(task, task.classical, task.technique, train, held)
     scores["seen"] = _score(task, task.X, "linear_probe", np.sort(np.concatenate([train, mine])), held)

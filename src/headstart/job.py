@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from headstart.activations.store import ActivationStore
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
+from headstart.data.images import is_picture
 from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
@@ -54,19 +56,21 @@ CLASSICAL = {
 
 
 def run(
-    data: str | Path | Plan, *, resume: bool = False, listener: Listener | None = None, cache: str | None = None,
+    data: Any, *, resume: bool = False, listener: Listener | None = None, cache: str | None = None,
     **options: Any,
 ) -> Result:  # fmt: skip
     """Read a folder or file, try what pre-training offers, and save a model, a report and an honest verdict.
 
-    Use it for 50 to 50,000 labelled images, texts or table rows. `options` are the fields of `Plan`; `budget` also
-    takes "10m"; `cache` is the folder of the activation store. Writes `plan.toml`, `result.json`, `evidence.json`,
+    Use it for 50 to 50,000 labelled images, texts or table rows: a path, "sample:NAME", a data frame (kept under `out`)
+    or a `Plan`. `options` are the fields of `Plan`; `budget` also takes "10m"; `cache` is the folder of the activation
+    store. Writes `plan.toml`, `result.json`, `evidence.json`,
     `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was. Raises DataError
     for rows or targets that cannot be used, PlanError for options that do not fit.
     """
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        data = Plan(data=str(data), budget=budget, **options)
+        where = _kept(data, Path(options.get("out", Plan.out))) if hasattr(data, "iloc") else data
+        data = Plan(data=str(where), budget=budget, **options)
     with threadpool_limits(threads()):
         job = Job(data, listener or Listener(), resume=resume, cache=cache)
         try:
@@ -311,6 +315,20 @@ class Job:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
         progress, precision = self.listener.progress, self.plan.precision
         return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
+
+
+def _kept(frame: Any, out: Path) -> Path:
+    """A data frame as a file of the run's folder, so that the run can be repeated and gone on with."""
+    file = out / "data.jsonl"
+    if not (out / "plan.toml").exists():  # an existing run keeps its rows
+        out.mkdir(parents=True, exist_ok=True)
+        whole = frame.map(_whole_path)
+        whole.to_json(file, orient="records", lines=True, date_format="iso")
+    return file
+
+
+def _whole_path(cell: Any) -> Any:
+    return str(Path(cell).absolute()) if isinstance(cell, str) and is_picture(cell) and isfile(cell) else cell
 
 
 def _domains(data: Dataset) -> Domains | None:

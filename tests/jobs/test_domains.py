@@ -13,7 +13,7 @@ from tests.made.data import picture
 import headstart
 from headstart._listen import Listener
 from headstart.errors import DataError, NotApplicable, PlanError
-from headstart.job import Job
+from headstart.job import Job, _kept
 from headstart.plan import Plan
 
 OPTIONS = {"target": "label", "domain": "site", "modality": "vector", "budget": "60s"}
@@ -112,18 +112,19 @@ def test_a_technique_of_domains_needs_them(place: Path, tmp_path: Path) -> None:
         headstart.run(place / "sites.csv", techniques=("group_dro",), **options)
 
 
-@pytest.mark.parametrize("form", ["jsonl", "pictures"])
-def test_domains_are_read_from_other_files(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("form", ["jsonl", "pictures", "frame"])
+def test_domains_are_read_from_other_files(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.DataFrame({"site": ["a", "b"] * 15, "label": ["u", "u", "v"] * 10})
     if form == "jsonl":
         table["text"] = [f"this is text number {i} of so many" for i in range(30)]
         table.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
     else:
+        monkeypatch.chdir(tmp_path)
         for i in range(30):
             picture(i).save(tmp_path / f"{i}.png")
         table["path"] = [f"{i}.png" for i in range(30)]
         table.to_csv(tmp_path / "rows.csv", index=False)
-    file = next(tmp_path.glob("rows.*"))
+    file = _kept(table, tmp_path / "out") if form == "frame" else next(tmp_path.glob("rows.*"))
     plan = Plan(data=str(file), target="label", domain="site", out=str(tmp_path / "out"))
     data = Job(plan, Listener())._read()
     assert data.modality == ("text" if form == "jsonl" else "image")

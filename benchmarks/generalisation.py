@@ -214,7 +214,8 @@ def main() -> None:
                 if options.keep:
                     with options.keep.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(row) + "\n")
-    text = table(rows, f"python -m benchmarks.generalisation --seeds {options.seeds}")
+    keep = f" --keep {options.keep}" if options.keep else ""
+    text = table(rows, f"python -m benchmarks.generalisation --seeds {options.seeds}{keep}")
     print(text)
     if options.write:
         into(options.write, MARK, text)

@@ -142,7 +142,7 @@ class Job:
     def _read(self) -> Dataset:
         p = self.plan
         if p.domain:
-            unlabelled(p.data, p.domain, p.target)
+            unlabelled(p.data, p.domain, p.target, inputs=p.inputs, apart=(p.group, p.split))
         data = read(
             p.data, target=p.target, inputs=p.inputs, group=p.group, split=p.split, modality=p.modality, seed=p.seed,
             beside=(*([p.domain] if p.domain else []), *p.attributes),

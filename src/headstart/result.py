@@ -27,6 +27,7 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                   each: [{name, rows, away: Score | null (the domain held out entirely), home: Score | null (rows of it
                   that the fit left out), gap: {gain, low, high} | null (away minus home, points, same rows), why (it
                   was not held out, else "")}],
+                  together (what ships says of a row depends on the others: predict rows of one domain at a time),
                   unseen: {metric, value (mean of the held-out domains), spread (their deviation), low, high (the
                   worst and the best of them), domains}}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]

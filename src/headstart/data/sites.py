@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,17 @@ from headstart.data.sources import open_source
 from headstart.errors import DataError
 
 
-def unlabelled(source: Any, domain: str, target: str | None) -> None:
+def unlabelled(
+    source: Any, domain: str, target: str | None, *, inputs: Sequence[str] = (), apart: Sequence[str | None] = ()
+) -> None:
     """Refuse a source in which a whole domain has no target: a run has nothing to learn from its rows."""
     raw = open_source(source)
     names = list(raw.columns)
     domain = roles.known(domain, names, "domain")
     aim = target or raw.target
     if aim is None:
-        aim = roles.find(raw, target=None, inputs=(), apart={domain}, grouped=True, modality=None).target
+        away = {domain, *filter(None, apart)}
+        aim = roles.find(raw, target=None, inputs=inputs, apart=away, grouped=True, modality=None).target
     missing = np.array([is_missing(c) for c in raw.columns[roles.known(aim, names, "target")]], dtype=bool)
     cells = np.array([str(c).strip() for c in raw.columns[domain]])
     bare = [name for name in np.unique(cells).tolist() if missing[cells == name].all()]

@@ -11,6 +11,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from headstart.report import figures
+from headstart.report.text import TOGETHER, noted
 from headstart.result import Result
 
 ROLES = {
@@ -143,7 +144,9 @@ def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
     drawn["far"] = [_safe(m) for m in evidence.get("far", [])]
     drawn["domains"] = [(k, Markup(figures.scatter_map(v))) for k, v in evidence.get("domains", {}).items()]
     if told := result.domains:
-        drawn["held_out"] = Markup(_held_out(told["each"]))
+        drawn["held_out"] = Markup(_held_out(noted(told["each"])))
+        drawn["more_domains"] = len(told["each"]) - len(noted(told["each"]))
+        drawn["together"] = TOGETHER.format(told["column"]) if told["together"] else ""
     if against := result.verdict.get("against"):
         drawn["gains"] = Markup(_gains(against))
     if curve := evidence.get("curve"):

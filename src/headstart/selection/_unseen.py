@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from headstart.selection.metrics import interval, paired
-from headstart.selection.race import Field, Trial
-from headstart.selection.unseen import BLOCKS, MOST, evenly
+from headstart.selection.race import FOLDS, Field, Trial
+from headstart.selection.unseen import MOST, evenly
 
 FEW = 5  # domains; with fewer of them, the spread says next to nothing about another one
 
@@ -46,11 +46,11 @@ def unseen(winner: Trial, ground: Field, column: str) -> dict[str, Any]:
         "low": float(values.min()), "high": float(values.max()), "domains": len(held),
     }  # fmt: skip
     worst = held[int(values.argmin())]["name"]
-    alone = len(where.held) <= (MOST if winner.contender.cost < 3 else BLOCKS)
+    alone = len(where.held) <= (MOST if winner.contender.cost < 3 else FOLDS)
     return {
         "column": column, "technique": winner.contender.technique, "backbone": winner.contender.backbone,
         "how": "each domain held out alone" if alone else "domains held out in folds", "each": rows, "worst": worst,
-        "unseen": estimate, "words": _words(estimate, column, worst),
+        "unseen": estimate, "together": winner.contender.build().together, "words": _words(estimate, column, worst),
     }  # fmt: skip
 
 

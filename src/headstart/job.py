@@ -96,6 +96,7 @@ class Job:
         """All stages in order."""
         with self._stage("read the data"):
             data = self._read()
+            _domains(data)  # what could not be judged later is refused before anything is spent on it
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, rate = self._choose(data)
             rows, backbone = self._afford(data, backbone, rate)

@@ -14,7 +14,7 @@ import headstart
 from headstart._listen import Listener
 from headstart.errors import DataError, NotApplicable, PlanError
 from headstart.job import Job, _kept
-from headstart.plan import Plan
+from headstart.plan import AdaptationPlan, Plan
 
 OPTIONS = {"target": "label", "domain": "site", "modality": "vector", "budget": "60s"}
 
@@ -131,3 +131,13 @@ def test_domains_are_read_from_other_files(tmp_path: Path, form: str, monkeypatc
     assert data.domain is not None
     assert data.domain.tolist() == table["site"].tolist()
     assert "site" not in data.inputs
+
+
+def test_adapting_from_several_sites_leaves_their_column_aside(place: Path, tmp_path: Path) -> None:
+    options = {k: v for k, v in OPTIONS.items() if k != "budget"}
+    plan = AdaptationPlan(data=str(place / "sites.csv"), adapt_to="new.csv", out=str(tmp_path / "out"), **options)
+    assert "--domain site" in plan.command()
+    data = Job(plan, Listener())._read()
+    assert data.inputs == tuple("pqrs")
+    assert data.domain is not None
+    assert set(data.domain) == {"tiny", "x", "y", "z"}

@@ -14,7 +14,7 @@ from headstart.selection._unseen import pretraining, unseen
 from headstart.selection.contender import Contender
 from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Field, best, race
-from headstart.selection.unseen import Domains, away, evenly
+from headstart.selection.unseen import Domains, away, evenly, some
 from headstart.techniques._group_dro import group_dro
 from headstart.techniques._linear import softmax
 from headstart.techniques.domain_normalised import DomainNormalised
@@ -155,6 +155,13 @@ def test_each_domain_counts_the_same() -> None:
     accuracy = metric_for(np.array([0, 1]), "label")
     own = [accuracy(y[n == NAMES], told[n == NAMES]) for n in np.unique(NAMES)]
     assert evenly(accuracy, NAMES)(y, told) == pytest.approx(np.mean(own))
+
+
+def test_a_score_stands_on_a_bounded_number_of_rows() -> None:
+    rows = np.arange(100, 12_000)
+    assert len(some(rows)) == 5000
+    assert set(some(rows)) < set(rows)
+    np.testing.assert_array_equal(some(rows[:300]), rows[:300])
 
 
 def shortcut(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.selection.metrics import interval, paired
 from headstart.selection.race import FOLDS, Field, Trial
-from headstart.selection.unseen import MOST, evenly
+from headstart.selection.unseen import MOST, evenly, some
 
 FEW = 5  # domains; with fewer of them, the spread says next to nothing about another one
 
@@ -22,22 +22,21 @@ def unseen(winner: Trial, ground: Field, column: str) -> dict[str, Any]:
     """
     where, metric, y = ground.domains, ground.metric, ground.y
     assert where is not None
+    told = winner.scores["away"]
     home, at_home = _home(winner, ground)
     rows: list[dict[str, Any]] = []
     for name in np.unique(where.names):
-        own = where.names == name
-        row: dict[str, Any] = {"name": str(name), "rows": int(own.sum()), "home": None, "away": None, "gap": None}
-        row["why"] = where.why.get(str(name), "")
-        both = np.flatnonzero(own & at_home)
-        kin = {rule: None if ground.groups is None else ground.groups[r] for rule, r in (("own", own), ("both", both))}
+        own = some(np.flatnonzero(where.names == name))
+        row: dict[str, Any] = {"name": str(name), "rows": int((where.names == name).sum())}
+        row |= {"home": None, "away": None, "gap": None, "why": where.why.get(str(name), "")}
+        both = own[at_home[own]]
         if len(both):
-            row["home"] = interval(metric, y[both], home[both], groups=kin["both"])
+            row["home"] = interval(metric, y[both], home[both], groups=_of(ground.groups, both))
         if not row["why"]:
-            told = winner.scores["away"]
-            row["away"] = interval(metric, y[own], told[own], groups=kin["own"])
-            if len(both):
-                gain, low, high = paired(metric, y[both], home[both], told[both], groups=kin["both"])
-                row["gap"] = {"gain": 100 * gain, "low": 100 * low, "high": 100 * high}
+            row["away"] = interval(metric, y[own], told[own], groups=_of(ground.groups, own))
+        if row["home"] and row["away"]:
+            gain = paired(metric, y[both], home[both], told[both], groups=_of(ground.groups, both))
+            row["gap"] = {k: 100 * v for k, v in zip(("gain", "low", "high"), gain, strict=True)}
         rows.append(row)
     held = [r for r in rows if r["away"]]
     values = np.array([r["away"]["value"] for r in held])
@@ -68,8 +67,8 @@ def pretraining(trials: list[Trial], ground: Field) -> dict[str, Any] | None:
         if not able:
             return None
         sides[role] = max(able, key=lambda t: (t.valid or {})["value"])
-    rows = ground.test[where.judged[ground.test]]
-    groups = None if ground.groups is None else ground.groups[rows]
+    rows = some(ground.test[where.judged[ground.test]])
+    groups = _of(ground.groups, rows)
     metric = evenly(ground.metric, where.names[rows])
     a, b = (sides[r].scores["away"][rows] for r in ("classical", "pretrained"))
     gain, low, high = (100 * v for v in paired(metric, ground.y[rows], a, b, groups=groups, seed=ground.seed))
@@ -82,6 +81,10 @@ def pretraining(trials: list[Trial], ground: Field) -> dict[str, Any] | None:
         f" {len(rows):,} untouched test rows ({names})."
     )
     return {"helped": helped, "gain": gain, "low": low, "high": high, "words": words}
+
+
+def _of(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if groups is None else groups[rows]
 
 
 def _home(winner: Trial, ground: Field) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from headstart.activations.activations import Activations
 from headstart.errors import HeadstartError, NotApplicable
 from headstart.selection.contender import Contender
 from headstart.selection.metrics import Metric, interval, paired
-from headstart.selection.unseen import MOST, Domains, ask, away, evenly, learn
+from headstart.selection.unseen import MOST, Domains, ask, away, evenly, learn, some
 
 NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
 LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
@@ -99,7 +99,7 @@ class Field:
         """Metric, rows and groups by which scores of this key ("valid", "known", "away") are judged."""
         metric, rows = self.metric, self.valid if key == "valid" else self.known
         if key == "away" and self.domains is not None:
-            rows = rows[self.domains.judged[rows]]
+            rows = some(rows[self.domains.judged[rows]])
             metric = evenly(metric, self.domains.names[rows])
         return metric, rows, None if self.groups is None else self.groups[rows]
 

@@ -33,9 +33,8 @@ def group_dro(
     """
     _, member = np.unique(groups, return_inverse=True)
     d, classes = X.shape[1], int(y.max()) + 1
-    share = np.zeros((int(member.max()) + 1, len(y)))  # (G, n): rows' shares of their groups' mean losses
-    share[member, np.arange(len(y))] = 1.0 if weight is None else weight
-    share /= share.sum(1, keepdims=True)
+    share = np.ones(len(y)) if weight is None else weight
+    share = share / np.bincount(member, share)[member]  # of a row in its group's mean loss
     true = np.eye(classes)[y]
 
     def unpack(flat: np.ndarray) -> Fit:
@@ -43,14 +42,14 @@ def group_dro(
 
     def losses(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = X @ coef + intercept
-        return share @ (logsumexp(logits, axis=1) - (logits * true).sum(1)), logits
+        return np.bincount(member, share * (logsumexp(logits, axis=1) - (logits * true).sum(1))), logits
 
     def objective(flat: np.ndarray, smooth: float) -> tuple[float, np.ndarray]:
         coef, intercept = unpack(flat)
         loss, logits = losses(coef, intercept)
         pull = 1 / (strength * len(y))
         value = smooth * logsumexp(loss / smooth) + pull / 2 * (coef**2).sum()
-        residual = (softmax(loss[None] / smooth)[0] @ share)[:, None] * (softmax(logits) - true)
+        residual = (softmax(loss[None] / smooth)[0][member] * share)[:, None] * (softmax(logits) - true)
         return float(value), np.concatenate([(X.T @ residual + pull * coef).ravel(), residual.sum(0)])
 
     flat = np.zeros((d + 1) * classes) if start is None else np.concatenate([start[0].ravel(), start[1]])

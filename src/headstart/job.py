@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from headstart.activations.store import ActivationStore
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
+from headstart.data.images import is_picture
 from headstart.data.read import read
+from headstart.data.sites import domains_of, unlabelled
+from headstart.data.splits import units
 from headstart.data.views import view
 from headstart.errors import PlanError
 from headstart.evidence import gather
-from headstart.outcome import Seen, conclude, labels_curve, ship
+from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
 from headstart.report.card import model_card
 from headstart.report.page import render
@@ -34,6 +38,7 @@ from headstart.selection.contender import Contender, contenders, make, rows_a_cl
 from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Field, Trial, best, race
 from headstart.selection.shortlist import rank
+from headstart.selection.unseen import Domains
 
 SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
 CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's rows
@@ -51,19 +56,21 @@ CLASSICAL = {
 
 
 def run(
-    data: str | Path | Plan, *, resume: bool = False, listener: Listener | None = None, cache: str | None = None,
+    data: Any, *, resume: bool = False, listener: Listener | None = None, cache: str | None = None,
     **options: Any,
 ) -> Result:  # fmt: skip
     """Read a folder or file, try what pre-training offers, and save a model, a report and an honest verdict.
 
-    Use it for 50 to 50,000 labelled images, texts or table rows. `options` are the fields of `Plan`; `budget` also
-    takes "10m"; `cache` is the folder of the activation store. Writes `plan.toml`, `result.json`, `evidence.json`,
+    Use it for 50 to 50,000 labelled images, texts or table rows: a path, "sample:NAME", a data frame (kept under `out`)
+    or a `Plan`. `options` are the fields of `Plan`; `budget` also takes "10m"; `cache` is the folder of the activation
+    store. Writes `plan.toml`, `result.json`, `evidence.json`,
     `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was. Raises DataError
     for rows or targets that cannot be used, PlanError for options that do not fit.
     """
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        data = Plan(data=str(data), budget=budget, **options)
+        where = _kept(data, Path(options.get("out", Plan.out))) if hasattr(data, "iloc") else data
+        data = Plan(data=str(where), budget=budget, **options)
     with threadpool_limits(threads()):
         job = Job(data, listener or Listener(), resume=resume, cache=cache)
         try:
@@ -89,6 +96,7 @@ class Job:
         """All stages in order."""
         with self._stage("read the data"):
             data = self._read()
+            _domains(data)  # what could not be judged later is refused before anything is spent on it
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, rate = self._choose(data)
             rows, backbone = self._afford(data, backbone, rate)
@@ -100,8 +108,8 @@ class Job:
             winner = best(trials, ground)
             kept = self.journal.state_of(winner, seen.data.fingerprint)
             model = ship(seen, winner, ground, self.plan, kept)
-            scores = model.scores(seen.data.where(split="test"), self.store)
-            result = conclude(seen, trials, winner, scores, self.plan)
+            scores = tested(model, seen.data, self.store)
+            result = conclude(seen, trials, winner, scores, ground, self.plan)
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
             write_json(self.out / "evidence.json", gather(seen.data, seen.pooled, model, scores, curve))
@@ -134,12 +142,14 @@ class Job:
 
     def _read(self) -> Dataset:
         p = self.plan
+        if p.domain:
+            unlabelled(p.data, p.domain, p.target, inputs=p.inputs, apart=(p.group, p.split))
         data = read(
             p.data, target=p.target, inputs=p.inputs, group=p.group, split=p.split, modality=p.modality, seed=p.seed,
             beside=(*([p.domain] if p.domain else []), *p.attributes),
         )  # fmt: skip
         if p.domain:
-            data = replace(data, domain=data.columns[p.domain].astype(str))
+            data = replace(data, domain=domains_of(data.columns[p.domain], p.domain))
         for note in data.notes:
             self.listener.say(note)
         if data.skipped:
@@ -221,21 +231,27 @@ class Job:
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
         assert data.target is not None
-        names = self.plan.techniques or unasked(rows_a_class(data.target))
+        names = self.plan.techniques or self._unasked(data)
         wanted = {make(n).where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
         some = backbone.prepare(data.rows[:4])
         known = wanted & set(backbone.cuts)
         size = {cut: value.nbytes / 4 * len(data) for cut, value in backbone.prefix(some, known).items()}
         return {cut for cut in known if size[cut] <= LIGHT}
 
+    def _unasked(self, data: Dataset) -> list[str]:
+        assert data.target is not None
+        return unasked(rows_a_class(data.target), domains=data.domain is not None)
+
     def _contenders(self, seen: Seen) -> list[Contender]:
         data, backbone = seen.data, seen.backbone
         classical = backbones.classical(data.modality)
-        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else unasked(rows_a_class(seen.target))
+        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else self._unasked(data)
         reader = backbone or backbones.get(classical, data)
         known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
         able = [n for n in known if _reads(n, reader)]
         floor = CLASSICAL[data.modality]
+        if data.domain is not None and data.modality in ("table", "vector"):  # their columns are features as well
+            floor = (*floor, *(n for n in able if make(n).uses_domains))
         for name in sorted(set(self.plan.techniques) - {*able, *floor}) if backbone else ():
             technique = make(name)
             cut = technique.where(reader.cuts)
@@ -243,6 +259,11 @@ class Job:
                 f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
                 expected=f"{sorted(technique.accepts)}",
                 do=f"name another --backbone, or one of {', '.join(able)}",
+            )
+        if data.domain is None and (lost := [n for n in self.plan.techniques if make(n).uses_domains]):
+            raise PlanError(
+                f"technique {lost[0]!r} learns from several domains",
+                expected="--domain with the column that says of which a row is",
             )
         names = [n for n in dict.fromkeys(wanted) if n in able]
         if backbone is None:  # what was named runs on the classical features where it can
@@ -271,8 +292,10 @@ class Job:
         train, valid, test = (data.rows_of(s) for s in SPLITS)
         ground = Field(
             see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed,
-            folder=lambda c: self.journal.unfinished(c, key), keep_source=self.plan.keep_source,
+            folder=lambda c: self.journal.unfinished(c, key), keep_source=self.plan.keep_source, domains=_domains(data),
         )  # fmt: skip
+        for name, why in ground.domains.why.items() if ground.domains else ():
+            self.listener.say(f"domain {name!r} is learnt from and not held out: {why}")
         trials = race(
             entries, ground, self.clock, keep=self.tail, done=done, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s) if s else None,
@@ -293,6 +316,27 @@ class Job:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
         progress, precision = self.listener.progress, self.plan.precision
         return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
+
+
+def _kept(frame: Any, out: Path) -> Path:
+    """A data frame as a file of the run's folder, so that the run can be repeated and gone on with."""
+    file = out / "data.jsonl"
+    if not (out / "plan.toml").exists():  # an existing run keeps its rows
+        out.mkdir(parents=True, exist_ok=True)
+        whole = frame.map(_whole_path)
+        whole.to_json(file, orient="records", lines=True, date_format="iso")
+    return file
+
+
+def _whole_path(cell: Any) -> Any:
+    return str(Path(cell).absolute()) if isinstance(cell, str) and is_picture(cell) and isfile(cell) else cell
+
+
+def _domains(data: Dataset) -> Domains | None:
+    if data.domain is None or data.target is None:
+        return None
+    known = np.flatnonzero(data.split != "test")
+    return Domains.of(data.domain, data.target, known, units(data.ids, data.groups)[0])
 
 
 def _kind(backbone: Backbone, cut: str) -> str:

@@ -104,10 +104,11 @@ class Model:
         return read_rows(rows, modality=self.card.modality, inputs=self.card.inputs)
 
     def stream(self, rows: Any) -> Iterator[tuple[Dataset, np.ndarray]]:
-        """Scores in blocks of rows, in the order of the input, with flat memory."""
+        """Scores in blocks of rows, in the order of the input, with flat memory; in one where rows depend on others."""
         data = rows if isinstance(rows, Dataset) else self.read(rows)
-        for start in range(0, len(data), BATCH):
-            block = data.take(np.arange(start, min(start + BATCH, len(data))))
+        size = max(len(data), 1) if self.technique.together else BATCH
+        for start in range(0, len(data), size):
+            block = data.take(np.arange(start, min(start + size, len(data))))
             yield block, self.scores(block)
 
     def save(self, folder: Path) -> None:

@@ -15,6 +15,7 @@ import headstart
 from headstart import backbones
 from headstart._compute import device, threads
 from headstart.activations.activations import Activations
+from headstart.activations.store import ActivationStore
 from headstart.audit._base import Evidence, audit
 from headstart.audit._verdict import Arm, verdict
 from headstart.backbones._base import Backbone
@@ -22,11 +23,14 @@ from headstart.data.dataset import SPLITS, Dataset
 from headstart.model import Card, Model, load_state
 from headstart.plan import Plan
 from headstart.result import Result
+from headstart.selection._unseen import pretraining, unseen
 from headstart.selection.calibration import temperature
 from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval
 from headstart.selection.race import Field, Trial
+from headstart.selection.unseen import learn
+from headstart.techniques._base import by_domain
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     if contender.cost <= 2:
         source = seen.whole if contender.role == "classical" else data
         known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
-        technique.fit(seen.get(backbone, known, winner.cut), known.target)
+        assert known.target is not None
+        rows = np.arange(len(known))
+        learn(technique, seen.get(backbone, known, winner.cut), known.target, rows, known.domain)
     elif winner.fitted is not None:
         technique = winner.fitted
     else:
@@ -78,7 +84,14 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     return Model.load(folder)
 
 
-def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray, plan: Plan) -> Result:
+def tested(model: Model, data: Dataset, store: ActivationStore) -> np.ndarray:
+    """Scores of the test rows through the served path; a domain at a time where the model reads its statistics."""
+    if not model.technique.together or data.domain is None:
+        return model.scores(data.where(split="test"), store)
+    return by_domain(lambda rows: model.scores(data.take(rows), store), data.domain)[data.rows_of("test")]
+
+
+def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray, ground: Field, plan: Plan) -> Result:
     """The result: scores of the untouched rows for everything that ran, the verdict, the findings."""
     data, metric, test = seen.data, seen.metric, seen.data.rows_of("test")
     y, groups = seen.target[test], None if data.groups is None else data.groups[test]
@@ -90,6 +103,9 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
     score = interval(metric, y, scores, groups=groups)
     found, unchecked = audit(observed(seen, scores, score, plan))
     c = winner.contender
+    said = verdict(arms, y, metric, groups=groups, seed=plan.seed)
+    if ground.domains is not None:
+        said["unseen"] = pretraining(trials, ground)
     return Result(
         command=plan.command(),
         headstart=headstart.__version__,
@@ -102,7 +118,8 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
             "params": winner.params,
         },
         test=score,
-        verdict=verdict(arms, y, metric, groups=groups, seed=plan.seed),
+        verdict=said,
+        domains=unseen(winner, ground, str(plan.domain)) if ground.domains is not None else {},
         findings=[f.to_json() for f in found],
         unchecked=[list(pair) for pair in unchecked],
         environment=environment(),
@@ -123,7 +140,8 @@ def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan) 
 def labels_curve(seen: Seen, trials: list[Trial], seed: int) -> dict[str, Any]:
     """Quality against number of labels, for the cheapest heads: pre-trained and classical."""
     data, y, test = seen.data, seen.target, seen.data.rows_of("test")
-    classical = [t.contender for t in trials if t.contender.role == "classical" and t.status == "done"][:1]
+    plain = [t.contender for t in trials if t.status == "done" and not t.contender.uses_domains]
+    classical = [c for c in plain if c.role == "classical"][:1]
     heads = [Contender(seen.backbone.name, "ridge", "pretrained")] if seen.backbone else []
 
     def learner(contender: Contender) -> Callable[[np.ndarray], np.ndarray]:

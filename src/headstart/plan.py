@@ -101,4 +101,4 @@ class AdaptationPlan(Plan):
         """The line that repeats this adaptation."""
         words = ["headstart", "adapt", "--source", self.data, "--target", self.adapt_to]
         words += ["--label", self.target] if self.target else []
-        return shlex.join([*words, *self._options("group")])
+        return shlex.join([*words, *self._options("group", "domain")])

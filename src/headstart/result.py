@@ -21,7 +21,15 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),
                  estimate_off (mean error of such guesses in the benchmark), votes: [{method,
                  validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
-    verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
+    verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}],
+                  unseen: {helped, gain, low, high, words} | null}   with domains: pre-training on held-out domains
+    domains      {} without --domain; else {column, technique, backbone (what ships), how, words, worst,
+                  each: [{name, rows, away: Score | null (the domain held out entirely), home: Score | null (rows of it
+                  that the fit left out), gap: {gain, low, high} | null (away minus home, points, same rows), why (it
+                  was not held out, else "")}],
+                  together (what ships says of a row depends on the others: predict rows of one domain at a time),
+                  unseen: {metric, value (mean of the held-out domains), spread (their deviation), low, high (the
+                  worst and the best of them), domains}}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]
     unchecked    [[check, why]]   checks that could not look at this data
     environment  {python, torch, cpu, threads, device}
@@ -69,6 +77,7 @@ class Result:
     test: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     adaptation: dict[str, Any] = field(default_factory=dict)
+    domains: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     unchecked: list[list[str]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from headstart.techniques._network import Trained
 
 NAMES = _discover.names("techniques")
 TRAINED = {n for n in NAMES if issubclass(_discover.load("techniques", n), Trained)}
+OF_DOMAINS = [n for n in NAMES if _discover.load("techniques", n).uses_domains]
 WORKING = [n for n in NAMES if n != "majority"]
 ROWS, CLASSES = 150, 3
 
@@ -143,7 +144,7 @@ PAIRS = [(n, k) for n in NAMES for k in kinds(n)]
 
 
 def test_how_many_there_are() -> None:
-    assert len(NAMES) == 24
+    assert len(NAMES) == 26
     assert set(NAMES) > TRAINED
 
 
@@ -261,3 +262,40 @@ def test_forgetting_is_nothing_without_training_and_something_after(name: str) -
     assert set(told) == {"cosine", "cka", "agreement"}
     assert told["cka"] <= 1 + 1e-6
     assert forgetting(X, X.suffix()) == pytest.approx({"cosine": 1, "cka": 1, "agreement": 1})
+
+
+def sites(name: str) -> tuple[Activations, np.ndarray, np.ndarray]:
+    """Rows of two sites of different size; the second is moved and stretched, and its last column tells the class."""
+    X, y = world(name)
+    site = np.where(np.arange(ROWS) < 110, "a", "b")
+    values = np.array(X)
+    values[site == "b"] = 3 * values[site == "b"] + 20
+    values[site == "b", -1] = 40 * y[site == "b"]
+    return Activations(values, X.ids, X.cut, X.kind, X.source), y, site
+
+
+def test_how_many_know_of_domains() -> None:
+    assert OF_DOMAINS == ["domain_normalised", "group_dro"]
+
+
+@pytest.mark.parametrize("name", OF_DOMAINS)
+def test_domains_change_what_is_learnt_and_are_kept(name: str, tmp_path: Path) -> None:
+    X, y, site = sites(name)
+    plain, aware = build(name).fit(X, y), build(name).fit(X, y, domains=site)  # type: ignore[call-arg]
+    one = X[site == "a"]
+    assert not np.allclose(plain.predict_proba(one), aware.predict_proba(one), atol=1e-3)
+    save_state(aware.state(), tmp_path / "state")
+    again = build(name).restore(load_state(tmp_path / "state"))
+    np.testing.assert_array_equal(again.predict_proba(one), aware.predict_proba(one))
+
+
+@pytest.mark.parametrize("name", OF_DOMAINS)
+def test_whether_a_row_depends_on_those_given_with_it_is_declared(name: str) -> None:
+    X, y, site = sites(name)
+    technique = build(name).fit(X, y, domains=site)  # type: ignore[call-arg]
+    some = np.arange(40)
+    among, apart = technique.predict_proba(X)[some], technique.predict_proba(X[some])
+    assert np.allclose(among, apart, atol=1e-9) != technique.together
+    if technique.together:
+        with pytest.raises(NotApplicable, match="3 rows say too little"):
+            technique.predict_proba(X[np.arange(3)])

@@ -40,6 +40,11 @@ def finished(words: str = "Pre-training helped: +10.0 points.") -> tuple[Result,
         test=SCORE, environment={"cpu": words}, stages={"read": 1.0}, seconds=9.0,
         verdict={"helped": True, "gain": 10.0, "low": 5.0, "high": 15.0, "words": words,
                  "against": [{"role": "classical", "name": words, "gain": 10.0, "low": 5.0, "high": 15.0}]},
+        domains={"column": words, "technique": "ridge", "backbone": "minilm", "how": "each domain held out alone",
+                 "worst": words, "words": words, "together": True,
+                 "unseen": {"metric": "accuracy", "value": 0.7, "spread": 0.1, "low": 0.6, "high": 0.8, "domains": 2},
+                 "each": [{"name": words, "rows": 50, "home": SCORE, "away": SCORE, "gap": None, "why": ""},
+                          {"name": words, "rows": 4, "home": None, "away": None, "gap": None, "why": words}]},
         findings=[{"code": "a:b", "title": words, "severity": "warning", "do": words, "evidence": {}}],
     )  # fmt: skip
     row = {"row": words, "text": words, "picture": None}
@@ -137,3 +142,17 @@ def test_card_and_summary_say_the_number_with_its_interval() -> None:
         assert "0.7" in text
         assert "0.9" in text
     assert "full skipped" in summary(result)
+
+
+def test_of_very_many_domains_the_worst_are_shown() -> None:
+    result, evidence = finished()
+    each = [
+        {"name": f"site-{k}.", "rows": 50, "home": SCORE, "away": {**SCORE, "value": 0.9 - k / 1000}, "gap": None,
+         "why": ""} for k in range(45)
+    ]  # fmt: skip
+    result.domains["each"] = each
+    for text in (summary(result), html(result, evidence)):
+        assert "site-44." in text
+        assert "site-3." not in text
+    assert "and 25 more in result.json" in summary(result)
+    assert "25 more are in result.json" in html(result, evidence)

@@ -14,6 +14,7 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     label: Annotated[str | None, typer.Option(help="column of the source to predict; found by looking")] = None,
     input: Annotated[list[str] | None, typer.Option(help="column to learn from; may be repeated")] = None,
     group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
+    domain: Annotated[str | None, typer.Option(help="column of the source's sites; it is not learnt from")] = None,
     modality: Annotated[str | None, typer.Option(help="image, text or table; found by looking")] = None,
     out: Annotated[str | None, typer.Option(help="folder for the result; runs/<source>-to-<target> by default")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
@@ -34,8 +35,8 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
 
     stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (source, target))
     plan = AdaptationPlan(
-        data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, modality=modality,
-        out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
+        data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, domain=domain,
+        modality=modality, out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
         precision=precision, seed=seed,
     )  # fmt: skip
     listener = Quiet() if json else Terminal(plan.budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart.report.text import TOGETHER
 from headstart.result import Result
 
 
@@ -38,6 +39,8 @@ def model_card(result: Result) -> str:
         "",
         "The score holds for rows like those it was measured on; see report.html beside this folder.",
     ]
+    if told := result.domains:
+        lines += [f"- {told['words']}", *([f"- {TOGETHER.format(told['column'])}"] if told["together"] else [])]
     lines += [f"- {f['severity']}: {f['title']}. {f['do']}" for f in result.findings]
     lines += [
         "",

@@ -11,6 +11,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from headstart.report import figures
+from headstart.report.text import TOGETHER, noted
 from headstart.result import Result
 
 ROLES = {
@@ -142,6 +143,10 @@ def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
     drawn: dict[str, Any] = {"mistakes": [_safe(m) for m in evidence.get("mistakes", [])]}
     drawn["far"] = [_safe(m) for m in evidence.get("far", [])]
     drawn["domains"] = [(k, Markup(figures.scatter_map(v))) for k, v in evidence.get("domains", {}).items()]
+    if told := result.domains:
+        drawn["held_out"] = Markup(_held_out(noted(told["each"])))
+        drawn["more_domains"] = len(told["each"]) - len(noted(told["each"]))
+        drawn["together"] = TOGETHER.format(told["column"]) if told["together"] else ""
     if against := result.verdict.get("against"):
         drawn["gains"] = Markup(_gains(against))
     if curve := evidence.get("curve"):
@@ -180,6 +185,24 @@ def _gains(against: list[dict[str, Any]]) -> str:
     low, high = min(0.0, *(r["low"] for r in rows)), max(0.0, *(r["high"] for r in rows))
     room = 0.04 * (high - low or 1)
     return figures.whiskers(rows, low=low - room, high=high + room, zero=0.0)
+
+
+def _held_out(each: list[dict[str, Any]]) -> str:
+    """Each domain twice: held out entirely, and with other rows of it learnt from."""
+    rows = [
+        {
+            **score,
+            "label": f"{d['name']} ({way})",
+            "role": role,
+            "text": f"{score['value']:.3f}  {score['rows']:,} rows",
+        }
+        for d in each
+        for score, way, role in ((d["away"], "held out", "pretrained"), (d["home"], "seen", "majority"))
+        if score
+    ]
+    low, high = min(r["low"] for r in rows), max(r["high"] for r in rows)
+    room = 0.03 * (high - low or 1)
+    return figures.whiskers(rows, low=low - room, high=high + room)
 
 
 def _score(score: dict[str, Any] | None) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from headstart.result import Result
 
 WIDTH = 100
+MANY, NAME = 20, 40  # domains that are shown, letters of their names
 
 
 def adaptation(result: Result) -> str:
@@ -31,13 +35,46 @@ def adaptation(result: Result) -> str:
     return "\n".join([*lines, ""])
 
 
+TOGETHER = "Predict rows of one {} at a time, 10 or more: what ships takes away their own mean and deviation."
+
+
+def noted(each: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All domains in their order, or where they are very many the worst of them."""
+    if len(each) <= MANY:
+        return each
+    return sorted(each, key=lambda d: d["away"]["value"] if d["away"] else math.inf)[:MANY]
+
+
+def domains(result: Result) -> list[str]:
+    """What ships on each domain when that one is held out, against rows of it when it is not; nothing without domains.
+
+    >>> domains(Result())
+    []
+    """
+    told = result.domains
+    if not told:
+        return []
+    each = noted(told["each"])
+    width = min(max(len(told["column"]), *(len(d["name"]) for d in each)), NAME)
+    lines = ["", told["words"], f"  {told['column'][:NAME]:{width}}  {'rows':>6}  held out               seen"]
+    for d in each:
+        away, home = (
+            f"{s['value']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" if s else "" for s in (d["away"], d["home"])
+        )
+        lines.append(f"  {d['name'][:NAME]:{width}}  {d['rows']:6,}  {away or 'no: ' + d['why']:21}  {home}")
+    if more := len(told["each"]) - len(each):
+        lines.append(f"  and {more} more in result.json")
+    return [*lines, TOGETHER.format(told["column"])] if told["together"] else lines
+
+
 def summary(result: Result) -> str:
     """Verdict, what ships, the leaderboard and the findings, as plain lines.
 
     >>> summary(Result(verdict={"words": "No verdict."})).splitlines()[1]
     'No verdict.'
     """
-    lines = ["", str(result.verdict.get("words", "")), ""]
+    unseen = (result.verdict.get("unseen") or {}).get("words")
+    lines = ["", str(result.verdict.get("words", "")), *([unseen] if unseen else []), ""]
     if result.best:
         test = result.test
         lines.append(
@@ -56,6 +93,7 @@ def summary(result: Result) -> str:
             lines.append(f"  {name:{width}}  {told}  {t['seconds']:8.1f}  {t['role']}")
     for t in (t for t in result.trials if t["status"] != "done"):
         lines.append(f"  {t['technique']} {t['status']}: {t['why']}"[: WIDTH + 40])
+    lines += domains(result)
     for finding in result.findings:
         lines += ["", f"{finding['severity']}: {finding['title']}", f"  {finding['do']}"]
     return "\n".join([*lines, ""])

@@ -32,6 +32,12 @@ class Contender:
         """The technique's, without settings."""
         return self.technique.partition(":")[0]
 
+    @property
+    def uses_domains(self) -> bool:
+        """Whether it learns from the names of domains."""
+        uses: bool = _discover.load("techniques", self.name).uses_domains
+        return uses
+
     def build(self, **settings: Any) -> Any:
         """The technique, unfitted, with those of the settings that it knows."""
         technique = make(self.technique)
@@ -76,9 +82,13 @@ def rows_a_class(y: np.ndarray) -> float:
     return len(y) / max(1, len(np.unique(y)))
 
 
-def unasked(rows: float) -> list[str]:
-    """Techniques that race without being named, at so many rows a class; the measured table is in docs/log.md."""
-    spans = {n: _discover.load("techniques", n).unasked for n in _discover.names("techniques")}
+def unasked(rows: float, *, domains: bool = False) -> list[str]:
+    """Techniques that race without being named, at so many rows a class; the measured table is in docs/log.md.
+
+    Those for several domains race where there are `domains`.
+    """
+    found = {n: _discover.load("techniques", n) for n in _discover.names("techniques")}
+    spans = {n: t.unasked for n, t in found.items() if domains or not t.uses_domains}
     return [n for n, span in spans.items() if span is not None and span[0] <= rows < span[1]]
 
 

@@ -56,7 +56,7 @@ def interval(
     value = metric(y, scores)
     draws = metric.weighted(y, scores, _weights(len(y), groups, seed))
     low, high = (float(v) for v in np.percentile(draws, (2.5, 97.5)))
-    if metric.name != "r2":
+    if not metric.name.startswith("r2"):
         bottom, top = _wilson(value, len(y) if groups is None else len(np.unique(groups)))
         low, high = (min(low, bottom), max(high, top)) if low == high else (low, high)
     return {"metric": metric.name, "value": value, "low": min(low, value), "high": max(high, value), "rows": len(y)}

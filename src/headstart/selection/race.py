@@ -15,6 +15,7 @@ from headstart.activations.activations import Activations
 from headstart.errors import HeadstartError, NotApplicable
 from headstart.selection.contender import Contender
 from headstart.selection.metrics import Metric, interval, paired
+from headstart.selection.unseen import MOST, Domains, ask, away, evenly, learn, some
 
 NOTHING_TO_GAIN = 0.005  # a dearer technique that cannot win half a point is not worth its wait
 LEAST_SECONDS = 4.0  # less than this is no training: the contender is skipped, and says so
@@ -46,7 +47,8 @@ class Trial:
     """What became of one contender.
 
     `scores` are its predictions on the "valid" and "test" rows after fitting on train; and for cheap contenders on few
-    rows "known": out-of-fold predictions on train and valid together, which then give the score in `valid`.
+    rows "known": out-of-fold predictions on train and valid together, which then give the score in `valid`. Where there
+    are domains, "away" (n rows) is what was said of each row by a fit on the other domains, and that gives the score.
     """
 
     contender: Contender
@@ -86,6 +88,20 @@ class Field:
     seed: int = 0
     folder: Callable[[Contender], Path] | None = None  # where an unfinished training may be kept
     keep_source: bool = False  # measure what fine-tuning forgets, on the valid rows
+    domains: Domains | None = None  # all are then judged by what they say of domains that they have not seen
+
+    @property
+    def names(self) -> np.ndarray | None:
+        """Of which domain each row is, where there are domains."""
+        return None if self.domains is None else self.domains.names
+
+    def judge(self, key: str) -> tuple[Metric, np.ndarray, np.ndarray | None]:
+        """Metric, rows and groups by which scores of this key ("valid", "known", "away") are judged."""
+        metric, rows = self.metric, self.valid if key == "valid" else self.known
+        if key == "away" and self.domains is not None:
+            rows = some(rows[self.domains.judged[rows]])
+            metric = evenly(metric, self.domains.names[rows])
+        return metric, rows, None if self.groups is None else self.groups[rows]
 
     @property
     def known(self) -> np.ndarray:
@@ -163,14 +179,18 @@ def best(trials: Sequence[Trial], ground: Field) -> Trial:
 
 
 def _duel(a: Trial, b: Trial, ground: Field) -> tuple[float, float, float]:
-    """Gain of b over a on the valid rows, with its 95 % interval."""
-    groups = None if ground.groups is None else ground.groups[ground.valid]
-    return paired(ground.metric, ground.y[ground.valid], a.scores["valid"], b.scores["valid"], groups=groups)
+    """Gain of b over a on the valid rows, or on unseen domains where there are any, with its 95 % interval."""
+    if ground.domains is None:
+        metric, rows, groups = ground.judge("valid")
+        return paired(metric, ground.y[rows], a.scores["valid"], b.scores["valid"], groups=groups)
+    metric, rows, groups = ground.judge("away")
+    return paired(metric, ground.y[rows], a.scores["away"][rows], b.scores["away"][rows], groups=groups)
 
 
 def _left_out(entry: Contender, seen: Activations, ground: Field) -> np.ndarray:
     """Exact leave-one-out predictions for train and valid rows, from one fit on both."""
-    technique = entry.build(seed=ground.seed).fit(seen[ground.known], ground.y[ground.known])
+    known = ground.known
+    technique = learn(entry.build(seed=ground.seed), seen, ground.y, known, ground.names)
     scores = np.zeros((len(ground.known), ground.outputs))
     told = technique.left_out()
     scores[:, : told.shape[1]] = told
@@ -194,9 +214,10 @@ def _out_of_fold(entry: Contender, settled: dict[str, Any], seen: Activations, g
             "ignore", "The least populated class", UserWarning
         )  # such a class is noted by the reader
         pairs = list(folds.split(np.zeros(len(known)), y, groups))
-    for fit, held in pairs:
-        part = entry.build(seed=ground.seed, **settled).fit(seen[known[fit]], y[fit]).predict_proba(seen[known[held]])
-        scores[held, : part.shape[1]] = part
+    for fit, held in ((known[a], known[b]) for a, b in pairs):
+        technique = learn(entry.build(seed=ground.seed, **settled), seen, ground.y, fit, ground.names)
+        part = ask(technique, seen, held, ground.names)
+        scores[np.searchsorted(known, held), : part.shape[1]] = part
     return scores
 
 
@@ -204,7 +225,7 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
     """Fit on train, predict valid and test; a contender that fails is a result, not the end of the run."""
     start = time.monotonic()
     trial = Trial(entry)
-    dear = share is not None
+    dear, limit = share is not None, 0.0
     try:
         technique = entry.build(seed=ground.seed)
         seen = ground.see(entry, technique)
@@ -213,28 +234,43 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
             limit = share - (time.monotonic() - start)  # predictions included
             if limit < LEAST_SECONDS / 2:
                 raise NotApplicable("reading its activations took the time it had")
+            if ground.domains is not None:  # one more training for each domain, or block of them, that is held out
+                limit /= 1 + len(list(ground.domains.splits(ground.known, FOLDS)))
+                if limit < LEAST_SECONDS / 2:
+                    raise NotApplicable(f"{share:.0f} s are too few to train it once more without each domain")
             technique = technique.set_params(seconds=limit)
             technique.folder = ground.folder(entry) if ground.folder else None
         fit_start = time.monotonic()
-        technique.fit(seen[ground.train], ground.y[ground.train])
+        learn(technique, seen, ground.y, ground.train, ground.names)
         trial.fit_seconds = time.monotonic() - fit_start
         trial.fitted = technique
         trial.params = {k: v for k, v in technique.get_params().items() if k != "seconds"}
-        trial.scores = {"valid": technique.predict_proba(seen[ground.valid])}
+        trial.scores = {"valid": ask(technique, seen, ground.valid, ground.names)}
         if not np.isfinite(trial.scores["valid"]).all():
             raise NotApplicable("its predictions are not finite numbers")
-        trial.scores["test"] = technique.predict_proba(seen[ground.test])
+        trial.scores["test"] = ask(technique, seen, ground.test, ground.names)
         if ground.keep_source:
             trial.source = technique.forgetting(seen[ground.valid])
-        judged, key = ground.valid, "valid"
+        key = "valid"
         if not dear and len(ground.known) <= FEW:
             exact = technique.left_out() is not None and ground.groups is None
             trial.scores["known"] = (
                 _left_out(entry, seen, ground) if exact else _out_of_fold(entry, technique.settled(), seen, ground)
             )
-            judged, key = ground.known, "known"
-        groups = None if ground.groups is None else ground.groups[judged]
-        trial.valid = interval(ground.metric, ground.y[judged], trial.scores[key], groups=groups)
+            key = "known"
+        scores = trial.scores[key]
+        if ground.domains is not None:
+            key, settings = (
+                "away",
+                {"seconds": limit} if dear else {},
+            )  # nothing is settled by a look at what is held out
+            told = away(
+                lambda: entry.build(seed=ground.seed, **settings), seen, ground.y, ground.known, ground.domains,
+                outputs=ground.outputs, most=FOLDS if dear else MOST,
+            )  # fmt: skip
+            trial.scores[key], scores = told, told[ground.judge(key)[1]]
+        metric, rows, groups = ground.judge(key)
+        trial.valid = interval(metric, ground.y[rows], scores, groups=groups)
     except HeadstartError as error:
         trial.status, trial.why = "skipped", str(error)
     except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+LEAST = 10  # rows of a domain: fewer tell nothing about it
+
+
 def target_kind(y: np.ndarray) -> str:
     """What a target array asks for: "label" (n,) integers, "labels" (n, L) of 0/1, "number" (n,) floats.
 
@@ -28,6 +31,24 @@ def target_kind(y: np.ndarray) -> str:
     if y.ndim == 2:
         return "labels"
     return "number" if np.issubdtype(y.dtype, np.floating) else "label"
+
+
+def by_domain(tell: Callable[[np.ndarray], np.ndarray], domains: np.ndarray) -> np.ndarray:
+    """What `tell` says of positions, those of one domain at a time; a domain of few rows is told among all rows.
+
+    >>> by_domain(lambda rows: np.full((len(rows), 1), len(rows)), np.repeat(["a", "b"], [12, 3])).ravel()[[0, -1]]
+    array([12, 15])
+    """
+    parts = {name: np.flatnonzero(domains == name) for name in np.unique(domains)}
+    few = [rows for rows in parts.values() if len(rows) < LEAST]
+    found = [(rows, tell(rows)) for rows in parts.values() if len(rows) >= LEAST]
+    if few:
+        rest = np.concatenate(few)
+        found.append((rest, tell(np.arange(len(domains)))[rest]))
+    told = np.zeros((len(domains), *found[0][1].shape[1:]), dtype=found[0][1].dtype)
+    for rows, part in found:
+        told[rows] = part
+    return told
 
 
 @dataclass
@@ -64,6 +85,10 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
     accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
     learns: ClassVar[frozenset[str]] = frozenset({"label"})
     unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # rows a class for which it races without being named
+    uses_domains: ClassVar[bool] = (
+        False  # `fit` takes `domains` (n,), of which domain each row is; races only with them
+    )
+    together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
 
     folder: Path | None = None  # where an unfinished `fit` may be kept, if anywhere

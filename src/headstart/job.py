@@ -24,7 +24,7 @@ from headstart.data.duplicates import separate
 from headstart.data.read import read
 from headstart.data.views import view
 from headstart.errors import PlanError
-from headstart.evidence import gather
+from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship
 from headstart.plan import Plan, seconds
 from headstart.report.card import model_card
@@ -101,10 +101,13 @@ class Job:
             kept = self.journal.state_of(winner, seen.data.fingerprint)
             model = ship(seen, winner, ground, self.plan, kept)
             scores = model.scores(seen.data.where(split="test"), self.store)
-            result = conclude(seen, trials, winner, scores, self.plan)
+            left = max(self.clock.left() / 2, 1.0)  # the report needs its share
+            result = conclude(seen, trials, winner, model, scores, self.plan, left=left)
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
-            write_json(self.out / "evidence.json", gather(seen.data, seen.pooled, model, scores, curve))
+            drawn = gather(seen.data, seen.pooled, model, scores, curve)
+            drawn["suspects"] = suspects(seen.data, result.findings)
+            write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist)
 
     def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:

@@ -93,7 +93,7 @@ class _Auditor:
         if unknown := sorted(set(checks) - set(_base.names())):
             raise PlanError(f"no check {', '.join(unknown)}", expected=f"one of {', '.join(_base.names())}")
         data, whose = self._rows(source)
-        seen = self._see(data)
+        seen = self._see(data, fresh=source is not None)
         test = seen.data.where(split="test")
         assert test.target is not None
         scores = self.model.scores(test, self.store)
@@ -147,16 +147,22 @@ class _Auditor:
             return data
         return data.take(np.sort(np.concatenate([data.sample(s, counts.get(s, len(data))) for s in SPLITS])))
 
-    def _see(self, data: Dataset) -> Seen:
+    def _see(self, data: Dataset, *, fresh: bool) -> Seen:
         """The vectors that the run chose its model by, and near duplicates on one side, as in the run."""
         chosen = next((s["backbone"] for s in self.result.shortlist if s.get("chosen")), None)
         backbone = self.model.backbone if chosen in (None, self.model.card.backbone) else backbones.get(chosen)
         pooled = self._get(backbone, data, "pooled")
         moved: dict[str, Any] = {}
-        if pooled.kind == "vector" and "train" in np.unique(np.asarray(data.split)):
+        if pooled.kind == "vector" and len(data.rows_of("train")):
             apart, moved = separate(data, np.asarray(pooled))
-            pooled = self._get(backbone, apart, "pooled") if len(apart) != len(data) else pooled
-            data = apart
+            if fresh:  # the model has learnt from its rows whatever is done about it now
+                moved = {"alike": moved["moved"]}
+            elif apart is not data:
+                pooled = self._get(backbone, apart, "pooled") if len(apart) != len(data) else pooled
+                data = apart
+        if fresh:
+            test = data.rows_of("test")
+            moved["seen"] = int(np.isin(data.ids[test], data.ids[data.split != "test"]).sum())
         assert data.target is not None
         train = data.rows_of("train")
         metric = metric_for(data.target[train] if len(train) else data.target, str(data.target_kind))
@@ -173,7 +179,7 @@ def _joined(known: Dataset, fresh: Dataset) -> Dataset:
     columns = {c: np.concatenate([old.columns[c], fresh.columns[c]]) for c in names}
     missing = np.full(len(old), None, dtype=object)
     columns |= {c: np.concatenate([missing, v]) for c, v in fresh.columns.items() if c not in old.columns}
-    return replace(
-        fresh, rows=[*old.rows, *fresh.rows], columns=columns,
-        **{f: np.concatenate([getattr(old, f), getattr(fresh, f)]) for f in ("ids", "target", "split", "names")},
-    )  # fmt: skip
+    both: dict[str, Any] = {
+        f: np.concatenate([getattr(old, f), getattr(fresh, f)]) for f in ("ids", "target", "split", "names")
+    }
+    return replace(fresh, rows=[*old.rows, *fresh.rows], columns=columns, **both)

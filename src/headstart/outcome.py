@@ -16,11 +16,13 @@ from headstart import backbones
 from headstart._compute import device, threads
 from headstart.activations.activations import Activations
 from headstart.audit._base import Evidence, audit
+from headstart.audit._familiar import Familiar
 from headstart.audit._verdict import Arm, verdict
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.metadata import metadata
 from headstart.data.roles import owners
+from headstart.errors import NotApplicable
 from headstart.model import Card, Model, load_state
 from headstart.plan import Plan
 from headstart.result import Result
@@ -29,6 +31,8 @@ from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval
 from headstart.selection.race import Field, Trial
+
+MOST = 2000  # training rows that say what is familiar
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,20 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         **_trust(winner.scores[judged], y, str(data.target_kind)),
     )  # fmt: skip
     folder = Path(plan.out) / "model"
-    Model(card, backbone, technique).save(folder)
+    familiar = _familiar(seen.get(backbone, data, winner.cut), data)
+    Model(card, backbone, technique, familiar=familiar).save(folder)
     return Model.load(folder)
+
+
+def _familiar(seen: Activations, data: Dataset) -> Familiar | None:
+    """What rows like those learnt from look like to the model; None where it reads no vectors, or rows are too few."""
+    if seen.kind not in ("vector", "frame", "tokens", "map"):
+        return None
+    train, valid = (data.sample(s, MOST) for s in ("train", "valid"))
+    try:
+        return Familiar().fit(*(np.asarray(seen[rows].pool()) for rows in (train, valid)))
+    except NotApplicable:  # too few rows: the check `ood` says so
+        return None
 
 
 def _trust(scores: np.ndarray, y: np.ndarray, kind: str) -> dict[str, Any]:

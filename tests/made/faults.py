@@ -13,7 +13,7 @@ STRENGTHS = ("weak", "plain", "blatant")
 
 
 def clean(seed: int = 0, rows: int = 600, *, dims: int = 20, classes: int = 2, apart: float = 2.5) -> Evidence:
-    """Clouds of unit variance at random places, split by chance; scores are Bayes' rule, so that they are calibrated."""
+    """Clouds of unit variance, split by chance; scores are Bayes' rule, so that they are calibrated."""
     rng = np.random.default_rng(seed)
     target = rng.integers(0, classes, rows)
     directions = rng.normal(size=(classes, dims))
@@ -30,7 +30,8 @@ def clean(seed: int = 0, rows: int = 600, *, dims: int = 20, classes: int = 2, a
         values=values, scores=chance[split == "test"], qhat=float(short[int(np.ceil(0.9 * (len(y) + 1))) - 1]),
         columns={
             "sex": rng.choice(["f", "m"], rows), "age": rng.integers(20, 80, rows),
-            "site": rng.choice(["a", "b", "c"], rows), "patient": np.array([f"p{k}" for k in rng.permutation(rows) // 3]),
+            "site": rng.choice(["a", "b", "c"], rows),
+            "patient": np.array([f"p{k}" for k in rng.permutation(rows) // 3]),
         },
         attributes=("sex", "age", "site"), owners=("patient",),
         metadata={"characters": rng.integers(20, 400, rows), "words": rng.integers(4, 80, rows)}, seed=seed,
@@ -74,7 +75,9 @@ def told_column(made: Evidence, strength: str) -> Evidence:
     """A column of a table that is the target under another name, with a few cells wrong."""
     wrong = {"weak": 0.02, "plain": 0.01, "blatant": 0.0}[strength]
     rng = np.random.default_rng(made.seed + 1)
-    told = np.where(rng.random(len(made.target)) < wrong, rng.integers(0, len(made.classes), len(made.target)), made.target)
+    told = np.where(
+        rng.random(len(made.target)) < wrong, rng.integers(0, len(made.classes), len(made.target)), made.target
+    )
     rows = [{"age": float(a), "code": f"c{t}"} for a, t in zip(made.columns["age"], told, strict=True)]
     return replace(made, modality="table", rows=rows)
 

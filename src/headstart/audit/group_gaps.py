@@ -95,7 +95,7 @@ class GroupGaps(Check):
             code=code,
             title=f"{attribute}: {measure.name} {here:.2f} for {group}, {there:.2f} for the others",
             severity="info" if is_known else severity,  # type: ignore[arg-type]
-            do="Look at the table; more rows of these groups or other features may help, or do not use the model for them.",
+            do="Look at the table; more rows of these groups may help, or do not use the model for them.",
             evidence=told,
         )
 
@@ -124,8 +124,9 @@ def summary(what: list[Measure], names: np.ndarray, groups: list[str]) -> dict[s
         if measure is what[0] and len(rates) == len(groups) and groups:
             worst = int(np.argmax(rates) if "error" in measure.name else np.argmin(rates))
             told["worst group"] = str(groups[worst])
-    odds = [told.get(f"{name} difference") for name in ("false-positive rate", "false-negative rate")]
-    if None not in odds:
+    if odds := [
+        v for k, v in told.items() if k in ("false-positive rate difference", "false-negative rate difference")
+    ]:
         told["demographic parity difference"] = told["selection rate difference"]
         told["equalised odds difference"] = max(odds)
     return told

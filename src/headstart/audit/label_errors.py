@@ -115,7 +115,7 @@ def issues(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _confident(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     limits = np.array([scores[y == k, k].mean() for k in range(scores.shape[1])])
     reached = scores >= limits - 1e-9
-    return reached.any(1), np.where(reached, scores, -1).argmax(1)
+    return np.asarray(reached.any(1)), np.where(reached, scores, -1).argmax(1)
 
 
 def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:

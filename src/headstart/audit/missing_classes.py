@@ -47,7 +47,8 @@ class MissingClasses(Check):
                 )
         counts = has[evidence.of("test")].sum(0)
         told = evidence.scores
-        said = (told >= 0.5).any(0) if evidence.kind == "labels" else np.isin(np.arange(told.shape[1]), told.argmax(1))
+        answers = told >= 0.5 if evidence.kind == "labels" else np.eye(told.shape[1], dtype=bool)[told.argmax(1)]
+        said = np.asarray(answers.any(0))
         silent = [c for c, n, s in zip(evidence.classes, counts, said, strict=True) if n >= self.fewest and not s]
         if silent:
             found.append(

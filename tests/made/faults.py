@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from headstart.audit._base import Evidence
 STRENGTHS = ("weak", "plain", "blatant")
 
 
-def clean(seed: int = 0, rows: int = 600, *, dims: int = 20, classes: int = 2, apart: float = 2.5) -> Evidence:
+def clean(seed: int = 0, rows: int = 600, *, dims: int = 20, classes: int = 2, apart: float = 2.0) -> Evidence:
     """Clouds of unit variance, split by chance; scores are Bayes' rule, so that they are calibrated."""
     rng = np.random.default_rng(seed)
     target = rng.integers(0, classes, rows)
@@ -90,6 +89,16 @@ def too_sure(made: Evidence, strength: str) -> Evidence:
     return replace(made, scores=scores / scores.sum(1, keepdims=True))
 
 
+def moved_scores(made: Evidence, strength: str) -> Evidence:
+    """Some answers are those of other rows, as they are where rows have come out of order."""
+    share = {"weak": 0.1, "plain": 0.4, "blatant": 1.0}[strength]
+    rng = np.random.default_rng(made.seed + 1)
+    hit = np.flatnonzero(rng.random(len(made.scores)) < share)
+    scores = made.scores.copy()
+    scores[hit] = made.scores[rng.permutation(hit)]
+    return replace(made, scores=scores)
+
+
 def strange_rows(made: Evidence, strength: str) -> Evidence:
     """Five rows lie far out, each in its own direction."""
     times = {"weak": 3.0, "plain": 5.0, "blatant": 20.0}[strength]
@@ -110,7 +119,3 @@ def silent_class(made: Evidence, strength: str) -> Evidence:
     scores = made.scores.copy()
     scores[:, -1] *= {"weak": 0.5, "plain": 0.2, "blatant": 0.0}[strength]
     return replace(made, scores=scores / scores.sum(1, keepdims=True))
-
-
-def severities(found: list[Any]) -> set[str]:
-    return {f.severity for f in found}

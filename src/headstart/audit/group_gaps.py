@@ -30,7 +30,7 @@ class GroupGaps(Check):
     >>> sex = np.array(["f", "m"])[np.arange(600) % 2]
     >>> asked = {"columns": {"sex": sex}, "attributes": ("sex",)}
     >>> [(f.code, f.severity) for f in GroupGaps()(evidence(**asked))]
-    [('group_gaps:sex', 'info')]
+    [('group_gaps:none:sex', 'info')]
     >>> unfair = np.where((sex[-120:] == "f")[:, None], evidence().scores[:, ::-1], evidence().scores)
     >>> [(f.code, f.severity) for f in GroupGaps()(evidence(**asked, scores=unfair))]
     [('group_gaps:sex', 'serious')]
@@ -81,18 +81,19 @@ class GroupGaps(Check):
             ],
             "table": table(what, names, large, clusters, evidence.seed),
         }  # fmt: skip
-        code = f"group_gaps:{attribute}"
         if not gaps:
             few = f"; too few rows of {', '.join(small[:6])}" if small else ""
             title = f"{attribute}: no gap beyond chance between {len(large)} groups{few}"
-            return Finding(code, title, "info", "Nothing; more test rows would show smaller gaps.", told)
+            return Finding(
+                f"group_gaps:none:{attribute}", title, "info", "Nothing; more test rows would show smaller gaps.", told
+            )
         group, measure, gap, _ = max(gaps, key=lambda g: (not g[1].selects, abs(g[2]) / g[1].scale))
         inside = names == group
         here, there = (float(measure.value[measure.among & side].mean()) for side in (inside, ~inside))
         size = abs(gap) / measure.scale
         severity = "serious" if size >= LARGE and not measure.selects else "warning" if size >= PLAIN else "info"
         return Finding(
-            code=code,
+            code=f"group_gaps:{attribute}",
             title=f"{attribute}: {measure.name} {here:.2f} for {group}, {there:.2f} for the others",
             severity="info" if is_known else severity,  # type: ignore[arg-type]
             do="Look at the table; more rows of these groups may help, or do not use the model for them.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.stats import chi2
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
@@ -15,6 +15,7 @@ from headstart.errors import NotApplicable
 FOLDS = 5
 DIRECTIONS = 50
 NAMED = 50
+SLOPES = np.geomspace(1 / 3, 4, 25)
 
 
 class LabelErrors(Check):
@@ -24,11 +25,12 @@ class LabelErrors(Check):
     that is suggested. Confident learning names them (Northcutt et al., Confident Learning, JAIR 2021): out-of-fold
     probabilities of logistic regression on the leading directions, a threshold a class, and the rows that are counted
     off the diagonal of the confident joint. Classes that overlap have such rows too. So a test comes first: where
-    labels are right, the share of right answers goes to 1 as the model grows sure; where a share of the labels is
-    wrong, it stays below by that share, however sure it is. This lapse rate (Wichmann and Hill, The Psychometric
-    Function, 2001) is fitted to the answers, and the finding needs a likelihood ratio against a lapse of 0 at `level`.
-    From `share` lapses on it is a warning. Not for rows with several labels, nor for numbers; labels that are wrong in
-    the same way everywhere look right.
+    labels are right, the share of right answers goes to 1 as rows lie deeper in a class; where a share of the labels
+    is wrong, it stays below by that share, however deep they lie. A second model, which learns without the named rows,
+    says how deep; the lapse rate (Wichmann and Hill, The Psychometric Function, 2001) is fitted to its answers, and the
+    finding needs a likelihood ratio against a lapse of 0 at `level`. From `share` lapses on it is a warning. Not for
+    rows with several labels, nor for numbers. Where classes overlap everywhere, wrong labels cannot be told from them
+    and little is found; labels that are wrong in the same way everywhere look right.
 
     >>> from headstart.audit._example import evidence
     >>> LabelErrors()(evidence())
@@ -57,11 +59,11 @@ class LabelErrors(Check):
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=evidence.seed)
         head = LogisticRegression(C=0.1, max_iter=200, tol=1e-3)
         scores = cross_val_predict(head, X / X[:, -1].std(), y, cv=folds, method="predict_proba")
-        lapse, p = lapses(scores, y)
-        if p > self.level:
+        named, suggested = issues(scores, y)
+        lapse, p = lapses(_deep(X, y, named, folds), y)
+        if p > self.level or not len(named):
             return []
         counted = confident_joint(scores, y)
-        named, suggested = issues(scores, y)
         classes = [evidence.classes[k] for k in codes]
         return [
             Finding(
@@ -118,24 +120,41 @@ def _confident(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.asarray(reached.any(1)), np.where(reached, scores, -1).argmax(1)
 
 
+def _deep(X: np.ndarray, y: np.ndarray, named: np.ndarray, folds: StratifiedKFold) -> np.ndarray:
+    """Out-of-fold probabilities of a Gaussian model that learns from all rows but the named ones."""
+    trusted = np.ones(len(y), dtype=bool)
+    trusted[named] = False
+    scores = np.zeros((len(y), int(y.max()) + 1))
+    for known, held in folds.split(X, y):
+        some = known[trusted[known]]
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(X[some], y[some])
+        scores[np.ix_(held, model.classes_)] = model.predict_proba(X[held])
+    return scores
+
+
 def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """The share of labels that no certainty explains, and its p-value: the ratio of likelihoods with and without it.
 
-    The chance to be right is (1 - lapse) times a logistic function of the answer's log odds. A lapse of 0 lies on the
-    border of what is possible, so that the ratio follows half a chi-squared law (Self and Liang 1987).
+    The chance to be right is (1 - lapse) times a logistic function of the answer's log odds, whose slope may be as low
+    as a third of what the model says: models are too sure. A lapse of 0 lies on the border of what is possible, so that
+    the ratio follows half a chi-squared law (Self and Liang 1987).
+
+    >>> y = np.arange(400) % 2
+    >>> sure = np.eye(2)[y] * 0.999998 + 0.000001  # of every row
+    >>> lapses(sure, y)
+    (0.0, 1.0)
+    >>> share, p = lapses(sure, np.where(np.arange(400) % 10 == 0, 1 - y, y))  # and wrong in one of ten
+    >>> round(share, 1), p < 1e-6
+    (0.1, True)
     """
     sure = np.clip(scores.max(1), 1e-6, 1 - 1e-6)
     odds = np.log(sure / (1 - sure))
-    right = (scores.argmax(1) == y).astype(np.float64)
-
-    def loss(v: np.ndarray, lapse: float | None = None) -> float:
-        share = 1 / (1 + np.exp(-v[2])) if lapse is None else lapse
-        chance = np.clip((1 - share) / (1 + np.exp(-np.clip(v[0] + np.exp(v[1]) * odds, -30, 30))), 1e-9, 1 - 1e-9)
-        return float(-(right * np.log(chance) + (1 - right) * np.log(1 - chance)).sum())
-
-    options = {"xatol": 1e-3, "fatol": 1e-4, "maxiter": 600}
-    without = minimize(lambda v: loss(v, 0.0), np.zeros(2), method="Nelder-Mead", options=options)
-    starts = (np.array([*without.x, start]) for start in (-4.0, -2.0))
-    fitted = min((minimize(loss, s, method="Nelder-Mead", options=options) for s in starts), key=lambda f: f.fun)
-    ratio = max(0.0, 2 * (without.fun - fitted.fun))
-    return float(1 / (1 + np.exp(-fitted.x[2]))), float(0.5 * chi2.sf(ratio, 1)) if ratio > 0 else 1.0
+    right = (scores.argmax(1) == y)[:, None]
+    shares = np.array([0.0, *np.geomspace(1e-4, 0.5, 60)])
+    loss = np.empty((len(SLOPES), len(shares)))
+    for i, slope in enumerate(SLOPES):
+        chance = (1 - shares) / (1 + np.exp(-slope * odds))[:, None]
+        loss[i] = -np.log(np.clip(np.where(right, chance, 1 - chance), 1e-12, 1)).sum(0)
+    ratio = 2 * float(loss[:, 0].min() - loss.min())
+    lapse = float(shares[np.unravel_index(int(loss.argmin()), loss.shape)[1]])
+    return lapse, float(0.5 * chi2.sf(ratio, 1)) if lapse else 1.0

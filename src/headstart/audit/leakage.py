@@ -105,7 +105,7 @@ class Leakage(Check):
             if p <= self.level / (2 * len(evidence.owners)):
                 yield Finding(
                     code="leakage:owners",
-                    title=f"{crosses:.0%} of test rows share their {name!r} with training rows, and rows of one are alike",
+                    title=f"{crosses:.0%} of test rows share their {name!r} with training rows; those of one are alike",
                     severity="serious" if share >= ALIKE else "warning",
                     do=f"Run again with --group {name}: the score may fall, and will be the one that new ones meet.",
                     evidence={"column": name, "crosses": round(crosses, 4), "alike": round(share, 4), "p": p},

@@ -109,19 +109,17 @@ def _numbers(cells: list[str]) -> np.ndarray | None:
 def compare(measure: Measure, inside: np.ndarray, clusters: np.ndarray | None) -> float | None:
     """p-value of a group against all other rows: Fisher's exact test for shares, Welch's for means.
 
-    Where rows come in clusters, shares are divided by their design effect (Rao and Scott 1992) and means are those of
-    clusters. None where a side has fewer than ten rows.
+    Where rows come in clusters, counts are divided by the design effect of both sides together (Rao and Scott 1992; a
+    side in which all are right has none of its own), and means are those of clusters. None below ten rows a side.
     """
     sides = [measure.among & inside, measure.among & ~inside]
     if min(side.sum() for side in sides) < 10:
         return None
     if measure.is_share:
-        counts = []
-        for side in sides:
-            hit = measure.value[side].astype(np.float64)
-            effect = design_effect(hit, None if clusters is None else clusters[side])
-            counts += [round(hit.sum() / effect), max(1, round(len(hit) / effect))]
-        return fisher(*counts)
+        hit = measure.value.astype(np.float64)
+        effect = design_effect(hit[measure.among], None if clusters is None else clusters[measure.among])
+        counts = [[round(hit[side].sum() / effect), max(1, round(side.sum() / effect))] for side in sides]
+        return fisher(*counts[0], *counts[1])
     values = [_means(measure.value[side], None if clusters is None else clusters[side]) for side in sides]
     if min(len(v) for v in values) < 2 or max(np.ptp(v) for v in values) == 0:
         return None

@@ -91,7 +91,7 @@ class _Auditor:
 
     def go(self, source: Any, checks: tuple[str, ...]) -> Audit:
         if unknown := sorted(set(checks) - set(_base.names())):
-            raise PlanError(f"no check {', '.join(unknown)}", expected=f"one of {', '.join(_base.names())}")
+            raise PlanError(f"no check {', '.join(map(repr, unknown))}", expected=f"one of {', '.join(_base.names())}")
         data, whose = self._rows(source)
         seen = self._see(data, fresh=source is not None)
         test = seen.data.where(split="test")
@@ -162,7 +162,9 @@ class _Auditor:
                 data = apart
         if fresh:
             test = data.rows_of("test")
-            moved["seen"] = int(np.isin(data.ids[test], data.ids[data.split != "test"]).sum())
+            known, counts = np.unique(data.ids[data.split != "test"], return_counts=True)
+            moved["seen"] = int(np.isin(data.ids[test], known).sum())
+            moved["repeats"] = float(counts[counts > 1].sum() / max(counts.sum(), 1))
         assert data.target is not None
         train = data.rows_of("train")
         metric = metric_for(data.target[train] if len(train) else data.target, str(data.target_kind))

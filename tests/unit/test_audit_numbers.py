@@ -92,7 +92,8 @@ def test_small_groups_are_named_and_not_compared(people: Evidence) -> None:
     few[:5] = "d"
     finding = GroupGaps()(replace(people, columns={"g": few}))[0]
     assert finding.evidence["too_small"] == ["d (5)"]
-    assert [row[0] for row in finding.evidence["table"]["rows"]] == ["a", "b", "c"]
+    assert [row[0] for row in finding.evidence["table"]["rows"]] == ["a", "b", "c", "d"]
+    assert finding.evidence["table"]["rows"][3][2] == "too few"
     with pytest.raises(NotApplicable, match="--attribute"):
         GroupGaps()(replace(people, attributes=()))
 

@@ -73,17 +73,20 @@ class GroupGaps(Check):
     ) -> Finding:  # fmt: skip
         groups, counts = np.unique(names, return_counts=True)
         large = groups[counts >= FEWEST].tolist()
-        small = [f"{g} ({n})" for g, n in zip(groups, counts, strict=True) if n < FEWEST]
+        few = [(str(g), int(n)) for g, n in zip(groups, counts, strict=True) if n < FEWEST]
+        small = [f"{g} ({n})" for g, n in few]
+        shown = table(what, names, large, clusters, evidence.seed)
+        shown["rows"] += [[g, n, "too few", *[""] * (len(what) - 1)] for g, n in few]
         told: dict[str, Any] = {
             "too_small": small, "level": self.level, "summary": summary(what, names, large),
             "gaps": [
                 {"group": str(g), "measure": m.name, "gap": round(gap, 4), "p": p} for g, m, gap, p in gaps
             ],
-            "table": table(what, names, large, clusters, evidence.seed),
+            "table": shown,
         }  # fmt: skip
         if not gaps:
-            few = f"; too few rows of {', '.join(small[:6])}" if small else ""
-            title = f"{attribute}: no gap beyond chance between {len(large)} groups{few}"
+            rest = f"; too few rows of {', '.join(small[:6])}" if small else ""
+            title = f"{attribute}: no gap beyond chance between {len(large)} groups{rest}"
             return Finding(
                 f"group_gaps:none:{attribute}", title, "info", "Nothing; more test rows would show smaller gaps.", told
             )

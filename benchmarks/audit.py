@@ -36,6 +36,11 @@ def codes(made: Evidence, check: str) -> set[str]:
     return {f.code for f in audit(made, (check,))[0]}
 
 
+def speaks(code: str, said: str) -> bool:
+    """Whether a finding is this one; a gap of any attribute counts, the table of one without a gap does not."""
+    return said == code or (code.startswith("group_gaps") and ":none:" not in said)
+
+
 def lines(sets: int) -> Iterator[str]:
     yield f"Command: `python -m benchmarks.audit {sets}`\n"
     head = "| finding | of clean data sets | weak | plain | blatant | s for 2,000 x 384 |"
@@ -47,12 +52,7 @@ def lines(sets: int) -> Iterator[str]:
         for seed in range(sets):
             for shape in CLEAN:
                 made = replace(faults.clean(seed, **shape), own_split=check == "drift")
-                alarms[
-                    any(
-                        c.startswith(check) and ":none:" not in c and c != "conformal:classes"
-                        for c in codes(made, check)
-                    )
-                ] += 1
+                alarms[any(speaks(code, said) for said in codes(made, check))] += 1
         found = [
             sum(code in codes(plant(faults.clean(1000 + seed, 900), strength), check) for seed in range(FOUND))
             for strength in faults.STRENGTHS

@@ -17,6 +17,7 @@ _HOMES = {
     "Result": "result",
     "Model": "model",
     "adapt": "domains",
+    "audit_run": "audits",
     "DomainAdaptationClassifier": "estimators",
     "TransferClassifier": "estimators",
     "TransferRegressor": "estimators",
@@ -24,6 +25,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604  (all are strings)
 
 if TYPE_CHECKING:
+    from headstart.audits import audit_run as audit_run
     from headstart.domains import adapt as adapt
     from headstart.estimators import DomainAdaptationClassifier as DomainAdaptationClassifier
     from headstart.estimators import TransferClassifier as TransferClassifier

@@ -17,6 +17,7 @@ from headstart.selection import calibration
 
 MISTAKES = 12
 NEIGHBOURS = 3
+SUSPECTS = 12  # rows that a finding names and the report shows
 TEXT = 600  # characters of a text that are shown
 PICTURE = 160  # pixels of a thumbnail's longer side
 MAP = 1500  # points: t-SNE of more takes longer than the run's tail allows
@@ -137,6 +138,12 @@ def show(data: Dataset, row: int) -> dict[str, Any]:
     elif data.modality == "image":
         picture = _thumbnail(value)
     return {"row": name, "text": text, "picture": picture}
+
+
+def suspects(data: Dataset, findings: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The rows that findings name, as a person sees them, by code of the finding."""
+    named = {f["code"]: f["evidence"]["suspects"] for f in findings if f["evidence"].get("suspects")}
+    return {code: [{**s, **show(data, s["position"])} for s in some[:SUSPECTS]] for code, some in named.items()}
 
 
 def both_domains(

@@ -28,7 +28,7 @@ from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
 from headstart.data.views import view
 from headstart.errors import PlanError
-from headstart.evidence import gather
+from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
 from headstart.report.card import model_card
@@ -109,10 +109,13 @@ class Job:
             kept = self.journal.state_of(winner, seen.data.fingerprint)
             model = ship(seen, winner, ground, self.plan, kept)
             scores = tested(model, seen.data, self.store)
-            result = conclude(seen, trials, winner, scores, ground, self.plan)
+            left = max(self.clock.left() / 2, 1.0)  # the report needs its share
+            result = conclude(seen, trials, winner, model, scores, ground, self.plan, left=left)
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
-            write_json(self.out / "evidence.json", gather(seen.data, seen.pooled, model, scores, curve))
+            drawn = gather(seen.data, seen.pooled, model, scores, curve)
+            drawn["suspects"] = suspects(seen.data, result.findings)
+            write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist)
 
     def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:

@@ -15,6 +15,7 @@ import numpy as np
 from headstart import _discover, backbones
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.audit._familiar import Familiar
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset
 from headstart.errors import ModelError
@@ -40,6 +41,9 @@ class Card:
     inputs: tuple[str, ...] = ()  # columns that a table or CSV must have
     target: str | None = None
     temperature: float = 1.0
+    qhat: float | None = (
+        None  # a class of probability 1 - qhat or more is in the prediction set, which is right in 90 %
+    )
     precision: str = "fp32"
     adapter: str | None = None  # how rows of the target domain are brought to where the technique learnt
     adapter_params: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class Model:
     backbone: Backbone
     technique: Technique
     adapter: Any = None
+    familiar: Familiar | None = None  # what rows like those learnt from look like; it watches every row that is scored
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
@@ -72,7 +77,10 @@ class Model:
 
     def scores(self, data: Dataset, store: ActivationStore | None = None) -> np.ndarray:
         """(n, C) calibrated probabilities, or (n, 1) numbers, for the rows of a data set."""
-        raw = self.technique.predict_proba(self.activations(data, store))
+        seen = self.activations(data, store)
+        if self.familiar is not None:
+            self.familiar.watch(seen.pool())
+        raw = self.technique.predict_proba(seen)
         return apply(raw, self.card.temperature) if self.card.target_kind != "number" else raw
 
     def predict_proba(self, rows: Any) -> np.ndarray:
@@ -120,6 +128,8 @@ class Model:
         save_state(self.technique.state(), temporary / "technique")
         if self.adapter is not None:
             save_state(state_of(self.adapter), temporary / "adapter")
+        if self.familiar is not None:
+            save_state(state_of(self.familiar), temporary / "familiar")
         sums = {str(p.relative_to(temporary)): _sha256(p) for p in sorted(temporary.rglob("*")) if p.is_file()}
         write_json(temporary / "model.json", {**asdict(self.card), "sha256": sums})
         shutil.rmtree(folder, ignore_errors=True)
@@ -156,13 +166,14 @@ class Model:
         backbone = backbones.get(f"local-dir:{folder / 'backbone'}")
         technique = _discover.load("techniques", card.technique)(**card.params)
         technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
-        adapter = None
+        adapter = familiar = None
         if card.adapter:
             adapter = _discover.load("adaptation", card.adapter)(**card.adapter_params)
-            own = load_state(folder / "adapter")
-            for key, value in (own.values | own.arrays).items():
-                setattr(adapter, key, value)
-        return cls(card, backbone, technique, adapter)
+            _fill(adapter, load_state(folder / "adapter"))
+        if "familiar.json" in sums:
+            familiar = Familiar()
+            _fill(familiar, load_state(folder / "familiar"))
+        return cls(card, backbone, technique, adapter, familiar)
 
 
 def load(path: str | Path) -> Model:
@@ -186,6 +197,12 @@ def load_state(stem: Path) -> State:
 
     raw = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
     return State(load_file(stem.with_suffix(".safetensors")), raw["values"])
+
+
+def _fill(fitted: Any, state: State) -> None:
+    """Undo `state_of`."""
+    for key, value in (state.values | state.arrays).items():
+        setattr(fitted, key, value)
 
 
 def _sha256(path: Path) -> str:

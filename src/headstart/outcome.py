@@ -17,20 +17,26 @@ from headstart._compute import device, threads
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit._base import Evidence, audit
+from headstart.audit._familiar import Familiar
 from headstart.audit._verdict import Arm, verdict
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
+from headstart.data.metadata import metadata
+from headstart.data.roles import owners
+from headstart.errors import NotApplicable
 from headstart.model import Card, Model, load_state
 from headstart.plan import Plan
 from headstart.result import Result
 from headstart.selection._unseen import pretraining, unseen
-from headstart.selection.calibration import temperature
+from headstart.selection.calibration import apply, conformal, temperature
 from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval
 from headstart.selection.race import Field, Trial
 from headstart.selection.unseen import learn
 from headstart.techniques._base import by_domain
+
+MOST = 2000  # training rows that say what is familiar
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,11 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
         target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
-        temperature=1.0 if data.target_kind == "number" else temperature(winner.scores[judged], y),
+        **_trust(winner.scores[judged], y, str(data.target_kind)),
     )  # fmt: skip
     folder = Path(plan.out) / "model"
-    Model(card, backbone, technique).save(folder)
+    familiar = _familiar(seen.get(backbone, data, winner.cut), data)
+    Model(card, backbone, technique, familiar=familiar).save(folder)
     return Model.load(folder)
 
 
@@ -91,8 +98,33 @@ def tested(model: Model, data: Dataset, store: ActivationStore) -> np.ndarray:
     return by_domain(lambda rows: model.scores(data.take(rows), store), data.domain)[data.rows_of("test")]
 
 
-def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray, ground: Field, plan: Plan) -> Result:
-    """The result: scores of the untouched rows for everything that ran, the verdict, the findings."""
+def _familiar(seen: Activations, data: Dataset) -> Familiar | None:
+    """What rows like those learnt from look like to the model; None where it reads no vectors, or rows are too few."""
+    if seen.kind not in ("vector", "frame", "tokens", "map"):
+        return None
+    train, valid = (data.sample(s, MOST) for s in ("train", "valid"))
+    try:
+        return Familiar().fit(*(np.asarray(seen[rows].pool()) for rows in (train, valid)))
+    except NotApplicable:  # too few rows: the check `ood` says so
+        return None
+
+
+def _trust(scores: np.ndarray, y: np.ndarray, kind: str) -> dict[str, Any]:
+    """What held-out rows say of a model's probabilities: how sure it may be, and from where on a class is possible."""
+    if kind == "number":
+        return {}
+    t = temperature(scores, y)
+    return {"temperature": t, "qhat": conformal(apply(scores, t), y) if kind == "label" else None}
+
+
+def conclude(
+    seen: Seen, trials: list[Trial], winner: Trial, model: Model, scores: np.ndarray, ground: Field, plan: Plan, *,
+    left: float,
+) -> Result:  # fmt: skip
+    """The result: scores of the untouched rows for everything that ran, the verdict, the findings.
+
+    No check begins when `left` seconds are over.
+    """
     data, metric, test = seen.data, seen.metric, seen.data.rows_of("test")
     y, groups = seen.target[test], None if data.groups is None else data.groups[test]
     done = [t for t in trials if t.status == "done"]
@@ -101,7 +133,7 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
     for row, trial in zip(rows, trials, strict=True):
         row["test"] = interval(metric, y, trial.scores["test"], groups=groups) if trial in done else None
     score = interval(metric, y, scores, groups=groups)
-    found, unchecked = audit(observed(seen, scores, score, plan))
+    found, unchecked = audit(observed(seen, scores, score, plan, model.card), seconds=left)
     c = winner.contender
     said = verdict(arms, y, metric, groups=groups, seed=plan.seed)
     if ground.domains is not None:
@@ -126,14 +158,17 @@ def conclude(seen: Seen, trials: list[Trial], winner: Trial, scores: np.ndarray,
     )  # fmt: skip
 
 
-def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan) -> Evidence:
+def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan, card: Card) -> Evidence:
     """What the checks may look at."""
     data = seen.data
     assert data.split is not None
+    has_vectors = seen.pooled.kind in ("vector", "frame")  # counts of words are too many for the checks
     return Evidence(
         modality=data.modality, kind=str(data.target_kind), classes=data.classes, target=seen.target, split=data.split,
-        values=np.asarray(seen.pooled), scores=scores, score=score, groups=data.groups, columns=data.columns,
-        attributes=plan.attributes, rows=data.rows, names=data.names, moved=seen.moved, seed=plan.seed,
+        values=np.asarray(seen.pooled) if has_vectors else np.empty((len(data), 0)), scores=scores, score=score,
+        groups=data.groups, columns=data.columns, attributes=plan.attributes, owners=owners(data.columns),
+        metadata=metadata(data), own_split=data.own_split, qhat=card.qhat, rows=data.rows, names=data.names,
+        moved=seen.moved, seed=plan.seed,
     )  # fmt: skip
 
 

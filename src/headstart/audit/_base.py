@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,11 +16,16 @@ from headstart.errors import NotApplicable
 
 Severity = Literal["info", "warning", "serious"]
 SEVERITIES = ("serious", "warning", "info")
+LEVEL = 0.01  # of every check: how often it may speak where nothing is wrong, over all its comparisons together
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing a reader should know before trusting the number. `code` begins with the name of the check's file."""
+    """One thing a reader should know before trusting the number. `code` begins with the name of the check's file.
+
+    Two keys of `evidence` are drawn by the report: "table" {columns: [str], rows: [[cell]]}, and "suspects"
+    [{position, row, ...}], rows to look at, each with what is said of it.
+    """
 
     code: str
     title: str
@@ -51,6 +58,10 @@ class Evidence:
     groups: np.ndarray | None = None  # (n,)
     columns: dict[str, np.ndarray] = field(default_factory=dict)  # (n,) each: what else is known of the rows
     attributes: tuple[str, ...] = ()  # those of the columns that were asked about
+    owners: tuple[str, ...] = ()  # those of the columns that are called as owners of several rows are
+    metadata: dict[str, np.ndarray] = field(default_factory=dict)  # (n,) each: file names and sizes, lengths of texts
+    own_split: bool = False  # the split is the user's own, or the test rows come from another source
+    qhat: float | None = None  # 1 - the probability from which a class is in a row's prediction set
     rows: Sequence[Any] = ()  # the raw rows: a text, a path, a dict
     names: np.ndarray | None = None
     moved: dict[str, Any] = field(default_factory=dict)  # what was noticed when near duplicates were brought together
@@ -60,6 +71,10 @@ class Evidence:
     def of(self, split: str) -> np.ndarray:
         """Positions of the rows of one split."""
         return np.flatnonzero(self.split == split)
+
+    def name(self, row: int) -> str:
+        """What a person calls a row."""
+        return str(row if self.names is None else self.names[row])
 
 
 class Check(ABC):
@@ -73,12 +88,26 @@ class Check(ABC):
         """What was found, nothing where all is well; raises NotApplicable where the evidence cannot tell."""
 
 
-def audit(evidence: Evidence, checks: Sequence[str] = ()) -> tuple[list[Finding], list[tuple[str, str]]]:
-    """Findings of all checks (or of the named ones), the most serious first; and which could not look, and why."""
+def names() -> list[str]:
+    """Every check that there is."""
+    return _discover.names("audit")
+
+
+def audit(
+    evidence: Evidence, checks: Sequence[str] = (), *, seconds: float = math.inf
+) -> tuple[list[Finding], list[tuple[str, str]]]:
+    """Findings of all checks (or of the named ones), the most serious first; and which could not look, and why.
+
+    No check begins after `seconds`; those left out are among the ones that could not look.
+    """
     found: list[Finding] = []
     unchecked = []
-    for name in checks or _discover.names("audit"):
+    start = time.monotonic()
+    for name in checks or names():
         check: Check = _discover.load("audit", name)()
+        if time.monotonic() - start > seconds:
+            unchecked.append((name, "the budget was used up; headstart audit runs it on the finished run"))
+            continue
         try:
             found += check(evidence)
         except NotApplicable as error:

@@ -111,6 +111,13 @@ def _adapters() -> Sequence[Row]:
     ]  # fmt: skip
 
 
+def _checks() -> Sequence[Row]:
+    return [
+        {"name": name, "needs": needs, "installed": _installed(needs), "what": _discover.summary("audit", name)}
+        for name, _, needs in _files("audit")
+    ]
+
+
 def _functions(floor: str, gives: str) -> Callable[[], Sequence[Row]]:
     """Rows of the files whose function has a return annotation with `gives` in it."""
 
@@ -185,5 +192,5 @@ ROWS: dict[What, Callable[[], Sequence[Row]]] = {
     What.adaptation: _adapters,
     What.validators: _functions("selection.validators", "float"),
     What.scores: _functions("selection", "float"),
-    What.checks: _functions("audit", "Finding"),
+    What.checks: _checks,
 }

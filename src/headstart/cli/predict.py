@@ -17,39 +17,57 @@ def predict(
     run: Annotated[Path, typer.Argument(help="the folder of a run, or of its model")],
     data: Annotated[str, typer.Argument(help="a folder of images, or a CSV/TSV/JSONL/Parquet file")],
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .jsonl; standard output by default")] = None,
+    sets: Annotated[
+        bool, typer.Option("--sets", help="a column more: all classes that are possible, right in 90 % of such rows")
+    ] = False,
 ) -> None:
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
 
+    from headstart.errors import PlanError
     from headstart.model import load
 
     model = load(run)
     rows = model.read(data)
+    if sets and model.card.qhat is None:
+        raise PlanError("this model carries no qhat", expected="a model of classes trained with ten validation rows")
     if out is None:
-        _write(model, rows, sys.stdout, as_json=False)
+        _write(model, rows, sys.stdout, as_json=False, sets=sets)
     else:
         temporary = out.with_name(f".{out.name}.writing")
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            _write(model, rows, file, as_json=out.suffix == ".jsonl")
+            _write(model, rows, file, as_json=out.suffix == ".jsonl", sets=sets)
         temporary.replace(out)
+    if model.familiar is not None and (words := model.familiar.words()):
+        typer.echo(words, err=True)
     if rows.skipped:
         first = ": ".join(rows.skipped[0])
         typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)
 
 
-def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool) -> None:
+def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool, sets: bool) -> None:
     import csv
     import json
 
-    columns = ["row", "prediction", *(f"p:{name}" for name in model.card.classes)]
+    columns = ["row", "prediction", *(f"p:{name}" for name in model.card.classes), *(["possible"] if sets else [])]
     writer = csv.writer(file)
     if not as_json:
         writer.writerow(columns)
     for values in _in_order(model, rows):
+        if sets:
+            values.append(_possible(model, values[2:]))
         if as_json:
             file.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False) + "\n")
         else:
             writer.writerow(values)
+
+
+def _possible(model: Model, chances: list[Any]) -> str | None:
+    """The prediction set of a row, written as several labels are; none for a row that could not be read."""
+    if None in chances:
+        return None
+    enough = 1 - float(model.card.qhat or 0.0)
+    return "|".join(name for name, p in zip(model.card.classes, chances, strict=True) if p >= enough)
 
 
 def _in_order(model: Model, rows: Dataset) -> Iterator[list[Any]]:

@@ -105,6 +105,40 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = ()) -> Data
     )
 
 
+def read_known(source: Any, *, like: Dataset, target: str | None = None, beside: Sequence[str] = ()) -> Dataset:
+    """Read labelled rows as those of `like` were read: its modality, inputs and classes; every row is a test row.
+
+    Use it to judge a model on rows that did not come with its training rows; `like` needs no rows of its own. Rows
+    without a target, or of a class that `like` does not know, are listed in `skipped`; DataError where none is left.
+
+    >>> like = Dataset("text", [], np.array([]), np.array([]), "label", ("no", "yes"))
+    >>> data = read_known([{"text": "fine", "label": "yes"}, {"text": "odd", "label": "maybe"}], like=like)
+    >>> data.target.tolist(), data.skipped
+    ([1], (('1', "the model knows no class 'maybe'"),))
+    """
+    raw = open_source(source)
+    names, kind = list(raw.columns), str(like.target_kind)
+    for name in beside:
+        roles.known(name, names, "column to keep")
+    aim = raw.target or (roles.known(target, names, "target") if target else None)
+    aim = aim or roles.find_target(raw, set(like.inputs), raw.notes)
+    raw.drop(targets.reasons(raw.columns[aim], is_class=aim == raw.target))
+    raw.drop(targets.encode_as(raw.columns[aim], kind, like.classes)[1])
+    if len(raw):
+        picks = _picks(raw, like.modality, tuple(like.inputs))
+        rows, ids, _ = _build(raw, like.modality, picks, keep_empty=True)
+    if not len(raw):
+        why = f", the first: {': '.join(raw.skipped[0])}" if raw.skipped else ""
+        raise DataError(f"no usable row is left{why}", expected="rows of the model's classes", do="check the target")
+    values, _ = targets.encode_as(raw.columns[aim], kind, like.classes)
+    used = {aim} | (set() if like.modality == "table" else {*picks} - {*beside})
+    return Dataset(
+        like.modality, rows, ids, values, like.target_kind, like.classes, np.full(len(ids), "test", dtype="<U5"),
+        names=raw.names, columns={k: v for k, v in raw.columns.items() if k not in used}, notes=tuple(raw.notes),
+        skipped=tuple(raw.skipped), inputs=picks, own_split=True,
+    )  # fmt: skip
+
+
 def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, ...]:
     """The columns that the rows of a model with these inputs are made of."""
     names = tuple(raw.columns)

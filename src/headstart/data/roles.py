@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from headstart.data.dataset import Modality
 from headstart.data.looks import LOOKED_AT, count_different, id_like, is_id_name, look, tells
 from headstart.data.raw import Raw, is_missing
@@ -65,7 +67,7 @@ def find(
         raise PlanError(f"no modality {modality!r}", expected=f"one of {', '.join(MODALITIES)}")
     notes: list[str] = []
     wanted = [known(c, names, "input") for c in inputs]
-    aim = known(target, names, "target") if target else raw.target or _find_target(raw, {*apart, *wanted}, notes)
+    aim = known(target, names, "target") if target else raw.target or find_target(raw, {*apart, *wanted}, notes)
     if aim in wanted:
         raise PlanError(f"column {aim!r} is the target and an input", do="leave it out of --input")
     free = wanted or [c for c in names if c != aim and c not in apart]
@@ -152,18 +154,29 @@ def _warn(raw: Raw, names: Sequence[str], aim: str, notes: list[str]) -> None:
 
 def _suggest_group(raw: Raw, aim: str, notes: list[str]) -> None:
     """Name a column whose values recur and that is called as owners of several rows are."""
-    for name, cells in raw.columns.items():
-        if name == aim or not (is_id_name(name) or name.lower() in OWNERS):
-            continue
-        different = count_different(cells)
-        if max(10, len(cells) // 20) <= different <= 0.9 * len(cells):
-            notes.append(
-                f"column {name!r} recurs ({different} different values): if rows of one are alike, pass --group, "
-                "or the test will look better than it is"
-            )
+    for name in owners({k: v for k, v in raw.columns.items() if k != aim}):
+        different = count_different(raw.columns[name])
+        notes.append(
+            f"column {name!r} recurs ({different} different values): if rows of one are alike, pass --group, "
+            "or the test will look better than it is"
+        )
 
 
-def _find_target(raw: Raw, taken: set[Any], notes: list[str]) -> str:
+def owners(columns: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Columns that are called as owners of several rows are, and whose values recur.
+
+    >>> owners({"patient": np.arange(40) // 2, "age": np.arange(40) // 2, "ward": np.arange(40) // 20})
+    ('patient',)
+    """
+    called = [name for name in columns if is_id_name(name) or name.strip().lower() in OWNERS]
+    return tuple(
+        name for name in called
+        if max(10, len(columns[name]) // 20) <= count_different(columns[name]) <= 0.9 * len(columns[name])
+    )  # fmt: skip
+
+
+def find_target(raw: Raw, taken: set[Any], notes: list[str]) -> str:
+    """The column that is called as targets are, or the only one beside the input; DataError where it is not plain."""
     names = [c for c in raw.columns if c not in taken]
     by_name = [c for c in names if c.strip().lower() in TARGETS]
     first = [c for c in by_name if c.strip().lower() in TARGETS[:5]]

@@ -73,6 +73,34 @@ def encode(cells: np.ndarray, name: str, *, is_class: bool = False) -> Target:
     return _label(texts, sorted(set(texts.tolist())), name, "")
 
 
+def encode_as(cells: np.ndarray, kind: str, classes: tuple[str, ...]) -> tuple[np.ndarray, list[str | None]]:
+    """Encode cells that are all there as a model with these classes knows them; and why a cell cannot be, or None.
+
+    >>> encode_as(np.array(["b", "c"]), "label", ("a", "b"))
+    (array([1, 0]), [None, "the model knows no class 'c'"])
+    """
+    if kind == "number":
+        numbers = [as_number(c) for c in cells]
+        values = np.array([np.nan if n is None else n for n in numbers], dtype=np.float64)
+        return values, [
+            f"the target {c!r} is no number" if n is None else None for c, n in zip(cells, numbers, strict=True)
+        ]
+    code = {name: k for k, name in enumerate(classes)}
+    words = [[_name(w, code) for w in (_parts(c) if kind == "labels" else [c])] for c in cells]
+    strange = [next((w for w in some if w not in code), None) for some in words]
+    why = [None if w is None else f"the model knows no class {w!r}" for w in strange]
+    has = np.zeros((len(cells), len(classes)), dtype=np.int64)
+    for i, some in enumerate(words):
+        has[i, [code[w] for w in some if w in code]] = 1
+    return (has if kind == "labels" else has.argmax(1)), why
+
+
+def _name(cell: Any, known: dict[str, int]) -> str:
+    """What `encode` would call a cell: 1.0 and 1 are one class, unless the classes say otherwise."""
+    number = None if _word(cell) in known else as_number(cell)
+    return str(int(number)) if number is not None and np.isfinite(number) and number == round(number) else _word(cell)
+
+
 def as_number(cell: Any) -> float | None:
     """A cell as a float, or None where it is no number.
 

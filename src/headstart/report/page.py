@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from headstart.report import figures
+from headstart.report.audit import css, environment, findings
 from headstart.report.text import TOGETHER, noted
 from headstart.result import Result
 
@@ -40,14 +39,13 @@ def render(run_folder: Path) -> Path:
 
 def html(result: Result, evidence: dict[str, Any]) -> str:
     """The page as text; whatever comes from the user is escaped."""
-    environment = Environment(autoescape=True, trim_blocks=True)
-    template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
-    css = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    template = environment().get_template("page.html.j2")
     helped = str(result.verdict.get("helped"))
     decision = result.adaptation.get("decision")
     return template.render(
         result=result,
-        css=Markup(css),
+        css=css(),
+        findings=findings(result.findings, evidence.get("suspects", {})),
         title=Path(str(result.plan.get("data", "run")).rpartition(":")[2]).name or "run",
         metric=_metric(result),
         tone="helped" if decision == "adapted" else {"True": "helped", "False": "hurt"}.get(helped, "open"),

@@ -93,7 +93,37 @@ def summary(result: Result) -> str:
             lines.append(f"  {name:{width}}  {told}  {t['seconds']:8.1f}  {t['role']}")
     for t in (t for t in result.trials if t["status"] != "done"):
         lines.append(f"  {t['technique']} {t['status']}: {t['why']}"[: WIDTH + 40])
-    lines += domains(result)
-    for finding in result.findings:
-        lines += ["", f"{finding['severity']}: {finding['title']}", f"  {finding['do']}"]
+    return "\n".join([*lines, *domains(result), *_findings(result.findings), ""])
+
+
+def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: list[list[str]]) -> str:
+    """What an audit found, as plain lines; checks that could not look say why.
+
+    >>> print(audited({"metric": "accuracy", "value": 0.9, "low": 0.8, "high": 1.0, "rows": 50}, [], []))
+    accuracy 0.900 [0.800, 1.000] on 50 test rows
+    <BLANKLINE>
+    nothing was found
+    <BLANKLINE>
+    """
+    lines = [
+        f"{test['metric'].replace('_', ' ')} {test['value']:.3f} [{test['low']:.3f}, {test['high']:.3f}]"
+        f" on {test['rows']:,} test rows",
+        *(_findings(findings) or ["", "nothing was found"]),
+    ]
+    if unchecked:
+        lines += ["", "could not look:", *(f"  {name}: {why}" for name, why in unchecked)]
     return "\n".join([*lines, ""])
+
+
+def _findings(findings: list[dict[str, Any]]) -> list[str]:
+    """A finding in two lines, and its table, if it has one and is no mere note."""
+    lines: list[str] = []
+    for finding in findings:
+        lines += ["", f"{finding['severity']}: {finding['title']}", f"  {finding['do']}"]
+        if (table := finding["evidence"].get("table")) and finding["severity"] != "info":
+            cells = [table["columns"], *table["rows"]]
+            widths = [max(len(str(row[k])) for row in cells) for k in range(len(table["columns"]))]
+            lines += [
+                "    " + "  ".join(f"{v!s:{w}}" for v, w in zip(row, widths, strict=True)).rstrip() for row in cells
+            ]
+    return lines

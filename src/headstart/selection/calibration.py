@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 BINS = 10
+COVERAGE = 0.9
 TINY = 1e-7
 
 
@@ -48,6 +49,23 @@ def apply(scores: np.ndarray, t: float) -> np.ndarray:
         return np.asarray(e / e.sum(1, keepdims=True))
     z = (np.log(p) - np.log1p(-p)) / t
     return np.asarray(1 / (1 + np.exp(-z)))
+
+
+def conformal(scores: np.ndarray, y: np.ndarray, *, coverage: float = COVERAGE) -> float | None:
+    """qhat: sets of all classes with a probability of at least 1 - qhat hold the true one in `coverage` of new rows.
+
+    Use it on rows that the scores were not fitted on and that are like the new ones: the promise is for exchangeable
+    rows, on average over them, not for each class. None where there are too few rows to promise it (9 for 90 %). (Vovk
+    et al., Algorithmic Learning in a Random World, 2005; Sadinle et al., Least Ambiguous Set-Valued Classifiers, 2019;
+    the finite-sample quantile as in Angelopoulos and Bates, A Gentle Introduction to Conformal Prediction, 2021.)
+
+    >>> scores = np.array([[0.1 * k, 1 - 0.1 * k] for k in range(1, 11)])
+    >>> round(conformal(scores, np.zeros(10, dtype=int), coverage=0.8), 1)  # the 9th smallest of 10: ceil(11 * 0.8)
+    0.8
+    """
+    short = np.sort(1 - scores[np.arange(len(y)), y])
+    rank = int(np.ceil((len(y) + 1) * coverage))
+    return float(short[rank - 1]) if rank <= len(y) else None
 
 
 def bins(scores: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:

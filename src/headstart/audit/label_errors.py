@@ -1,0 +1,160 @@
+"""Which labels are probably wrong?"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import chi2
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from headstart.audit._base import LEVEL, Check, Evidence, Finding
+from headstart.audit._vectors import MOST, principal, some, vectors
+from headstart.errors import NotApplicable
+
+FOLDS = 5
+DIRECTIONS = 50
+NAMED = 50
+SLOPES = np.geomspace(1 / 3, 4, 25)
+
+
+class LabelErrors(Check):
+    """Labels that a cross-validated model contradicts with confidence, where more do than overlapping classes explain.
+
+    Use it before more rows are labelled: the most suspect ones are listed with the label that was given and the one
+    that is suggested. Confident learning names them (Northcutt et al., Confident Learning, JAIR 2021): out-of-fold
+    probabilities of logistic regression on the leading directions, a threshold a class, and the rows that are counted
+    off the diagonal of the confident joint. Classes that overlap have such rows too. So a test comes first: where
+    labels are right, the share of right answers goes to 1 as rows lie deeper in a class; where a share of the labels
+    is wrong, it stays below by that share, however deep they lie. A second model, which learns without the named rows,
+    says how deep; the lapse rate (Wichmann and Hill, The Psychometric Function, 2001) is fitted to its answers, and the
+    finding needs a likelihood ratio against a lapse of 0 at `level`. From `share` lapses on it is a warning. Not for
+    rows with several labels, nor for numbers. Where classes overlap everywhere, wrong labels cannot be told from them
+    and little is found; labels that are wrong in the same way everywhere look right.
+
+    >>> from headstart.audit._example import evidence
+    >>> LabelErrors()(evidence())
+    []
+    >>> clean = evidence()
+    >>> wrong = np.where(np.arange(600) % 8 == 0, 1 - clean.target, clean.target)
+    >>> [f.severity for f in LabelErrors()(evidence(values=3 * clean.values + 2 * clean.target[:, None], target=wrong))]
+    ['warning']
+    """
+
+    def __init__(self, level: float = LEVEL, share: float = 0.03) -> None:
+        self.level = level
+        self.share = share
+
+    def __call__(self, evidence: Evidence) -> list[Finding]:
+        if evidence.kind != "label":
+            raise NotApplicable(f"the target is a {evidence.kind}", expected="one class a row")
+        rows = some(np.arange(len(evidence.split)), MOST, evidence.seed)
+        y = evidence.target[rows]
+        counts = np.bincount(y, minlength=len(evidence.classes))
+        rows, y = rows[counts[y] >= FOLDS], y[counts[y] >= FOLDS]
+        codes, y = np.unique(y, return_inverse=True)
+        if len(codes) < 2 or len(rows) < 10 * FOLDS:
+            raise NotApplicable("too few rows of a class", expected=f"two classes of {FOLDS} rows, {10 * FOLDS} in all")
+        X = principal(vectors(evidence, rows)[rows], np.arange(len(rows)), DIRECTIONS)
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=evidence.seed)
+        head = LogisticRegression(C=0.1, max_iter=200, tol=1e-3)
+        scores = cross_val_predict(head, X / X[:, -1].std(), y, cv=folds, method="predict_proba")
+        named, suggested = issues(scores, y)
+        lapse, p = lapses(_deep(X, y, named, folds), y)
+        if p > self.level or not len(named):
+            return []
+        counted = confident_joint(scores, y)
+        classes = [evidence.classes[k] for k in codes]
+        return [
+            Finding(
+                code="label_errors:lapses",
+                title=f"About {max(lapse, 0.001):.1%} of the labels look wrong; {len(named):,} rows deserve a look",
+                severity="warning" if lapse >= self.share else "info",
+                do="Look at the listed rows, mend wrong labels and run again.",
+                evidence={
+                    "share": round(lapse, 4), "p": p, "rows": len(named),
+                    "table": {
+                        "columns": ["given \\ suggested", *classes],
+                        "rows": [[c, *map(int, row)] for c, row in zip(classes, counted, strict=True)],
+                    },
+                    "suspects": [
+                        {
+                            "position": int(rows[i]), "row": evidence.name(int(rows[i])), "given": classes[y[i]],
+                            "suggested": classes[k], "sure": round(float(scores[i, k]), 3),
+                        }
+                        for i, k in list(zip(named, suggested, strict=True))[:NAMED]
+                    ],
+                },
+            )
+        ]  # fmt: skip
+
+
+def confident_joint(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(C, C) counts of rows with a given label (row) that are confidently of a class (column), uncalibrated.
+
+    A row is confidently of a class when its probability reaches the mean one of the rows with that label; of several
+    such classes the likeliest counts.
+
+    >>> scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.85, 0.15]])
+    >>> confident_joint(scores, np.array([0, 0, 1, 1, 1])).tolist()
+    [[1, 0], [1, 2]]
+    """
+    is_sure, likeliest = _confident(scores, y)
+    joint = np.zeros((scores.shape[1],) * 2, dtype=int)
+    np.add.at(joint, (y[is_sure], likeliest[is_sure]), 1)
+    return joint
+
+
+def issues(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions off the diagonal of the confident joint and the class suggested, the least likely label first."""
+    is_sure, likeliest = _confident(scores, y)
+    off = np.flatnonzero(is_sure & (likeliest != y))
+    margin = scores[off, y[off]] - scores[off, likeliest[off]]
+    off = off[np.argsort(margin, kind="stable")]
+    return off, likeliest[off]
+
+
+def _confident(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    limits = np.array([scores[y == k, k].mean() for k in range(scores.shape[1])])
+    reached = scores >= limits - 1e-9
+    return np.asarray(reached.any(1)), np.where(reached, scores, -1).argmax(1)
+
+
+def _deep(X: np.ndarray, y: np.ndarray, named: np.ndarray, folds: StratifiedKFold) -> np.ndarray:
+    """Out-of-fold probabilities of a Gaussian model that learns from all rows but the named ones."""
+    trusted = np.ones(len(y), dtype=bool)
+    trusted[named] = False
+    scores = np.zeros((len(y), int(y.max()) + 1))
+    for known, held in folds.split(X, y):
+        some = known[trusted[known]]
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(X[some], y[some])
+        scores[np.ix_(held, model.classes_)] = model.predict_proba(X[held])
+    return scores
+
+
+def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The share of labels that no certainty explains, and its p-value: the ratio of likelihoods with and without it.
+
+    The chance to be right is (1 - lapse) times a logistic function of the answer's log odds, whose slope may be as low
+    as a third of what the model says: models are too sure. A lapse of 0 lies on the border of what is possible, so that
+    the ratio follows half a chi-squared law (Self and Liang 1987).
+
+    >>> y = np.arange(400) % 2
+    >>> sure = np.eye(2)[y] * 0.999998 + 0.000001  # of every row
+    >>> lapses(sure, y)
+    (0.0, 1.0)
+    >>> share, p = lapses(sure, np.where(np.arange(400) % 10 == 0, 1 - y, y))  # and wrong in one of ten
+    >>> round(share, 1), p < 1e-6
+    (0.1, True)
+    """
+    sure = np.clip(scores.max(1), 1e-6, 1 - 1e-6)
+    odds = np.log(sure / (1 - sure))
+    right = (scores.argmax(1) == y)[:, None]
+    shares = np.array([0.0, *np.geomspace(1e-4, 0.5, 60)])
+    loss = np.empty((len(SLOPES), len(shares)))
+    for i, slope in enumerate(SLOPES):
+        chance = (1 - shares) / (1 + np.exp(-slope * odds))[:, None]
+        loss[i] = -np.log(np.clip(np.where(right, chance, 1 - chance), 1e-12, 1)).sum(0)
+    ratio = 2 * float(loss[:, 0].min() - loss.min())
+    lapse = float(shares[np.unravel_index(int(loss.argmin()), loss.shape)[1]])
+    return lapse, float(0.5 * chi2.sf(ratio, 1)) if lapse else 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +82,12 @@ class Job:
 
     def go(self) -> Result:
         """All stages in order."""
+        for name in self.plan.techniques:
+            if make(name).needs_target:
+                raise PlanError(
+                    f"technique {name!r} learns beside unlabelled rows of a target domain, and a run has none",
+                    do=f"use: headstart adapt --source {self.plan.data} --target ROWS --technique {name}",
+                )
         with self._stage("read the data"):
             data = self._read()
         with self._stage("choose the pre-trained model"):
@@ -226,16 +232,10 @@ class Job:
         wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else unasked(rows_a_class(seen.target))
         reader = backbone or backbones.get(classical, data)
         known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
-        able = [n for n in known if _reads(n, reader)]
+        able = [n for n in known if _reads(n, reader) and not make(n).needs_target]
         floor = CLASSICAL[data.modality]
         for name in sorted(set(self.plan.techniques) - {*able, *floor}) if backbone else ():
-            technique = make(name)
-            cut = technique.where(reader.cuts)
-            raise PlanError(
-                f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
-                expected=f"{sorted(technique.accepts)}",
-                do=f"name another --backbone, or one of {', '.join(able)}",
-            )
+            readable(name, reader, able)
         names = [n for n in dict.fromkeys(wanted) if n in able]
         if backbone is None:  # what was named runs on the classical features where it can
             floor = tuple(dict.fromkeys([*floor, *(n for n in self.plan.techniques if n in able)]))
@@ -295,6 +295,18 @@ def _reads(technique: str, backbone: Backbone) -> bool:
     """Whether a technique accepts what a backbone gives at the cut that it reads."""
     made = make(technique)
     return _kind(backbone, made.where(backbone.cuts)) in made.accepts
+
+
+def readable(name: str, reader: Backbone, able: Sequence[str] = ()) -> None:
+    """PlanError where a technique, one of others that are able, does not accept what a backbone gives at its cut."""
+    technique = make(name)
+    cut = technique.where(reader.cuts)
+    if _kind(reader, cut) not in technique.accepts:
+        raise PlanError(
+            f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
+            expected=f"{sorted(technique.accepts)}",
+            do=f"name another --backbone{', or one of ' * bool(able)}{', '.join(able)}",
+        )
 
 
 def _line(trial: Trial) -> str:

@@ -17,6 +17,9 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     modality: Annotated[str | None, typer.Option(help="image, text or table; found by looking")] = None,
     out: Annotated[str | None, typer.Option(help="folder for the result; runs/<source>-to-<target> by default")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
+    technique: Annotated[
+        list[str] | None, typer.Option(help="deep method to try beside the others, such as mcc or dann; repeatable")
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8: how features are computed")] = "auto",
     cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn")] = 0,
@@ -36,6 +39,7 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     plan = Plan(
         data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, modality=modality,
         out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
+        techniques=tuple(technique or ()),
         precision=precision, cache=cache, seed=seed,
     )  # fmt: skip
     listener = Quiet() if json else Terminal(plan.budget)

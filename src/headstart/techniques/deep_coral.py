@@ -14,7 +14,8 @@ class DeepCORAL(Deep):
 
     Use it as the mildest of these: it seldom harms, where the domains differ in contrast, noise or correlation. Not
     where only the means differ: it does not look at them. The term is ||Cs - Ct||^2 / (4 d^2) of the d features, times
-    d, so that it has the size of the other loss. Otherwise as `dann`. (Sun and Saenko, Deep CORAL, ECCV Workshops 2016.)
+    d, so that it has the size of the other loss. Otherwise as `dann`. (Sun and Saenko, Deep CORAL: Correlation
+    Alignment for Deep Domain Adaptation, ECCV Workshops 2016.)
 
     >>> DeepCORAL(weight=10.0).get_params()["weight"]
     10.0

@@ -13,6 +13,7 @@ from headstart import _discover
 from headstart.activations.activations import Activations, Source
 from headstart.adaptation._base import Adapter
 from headstart.errors import NotApplicable
+from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import make
 from headstart.selection.validators._base import Outlook
 from headstart.techniques._base import Technique
@@ -71,6 +72,7 @@ class Candidate:
     technique: str = HEAD
     cut: str = "pooled"
     moved: np.ndarray | None = None  # target rows as the head sees them, where no adapter brings them there
+    temperature: float = 1.0  # at which the outlook shows what the head tells
 
 
 def candidates(
@@ -112,10 +114,11 @@ class Beside:
         """Train it on source rows beside target rows, activations of its cut; `floor` saw the same rows, pooled."""
         technique = self._made().fit(ours, floor.outlook.labels, target=theirs)
         told_held, told = (padded(technique.predict_proba(rows), self.classes) for rows in (held, theirs))
-        outlook = replace(floor.outlook, told_held=told_held, told=told, refit=self.again)
+        t = temperature(told_held, floor.outlook.y)  # a network is surer than it is right: that must win no votes
+        outlook = replace(floor.outlook, told_held=apply(told_held, t), told=apply(told, t), refit=self.again)
         name = self.spec.partition(":")[0]
         fitted = Fitted(floor.fitted.adapter, technique, self.classes, technique.vectors(ours))
-        return Candidate(self.spec, fitted, outlook, name, cut, technique.vectors(theirs))
+        return Candidate(self.spec, fitted, outlook, name, cut, technique.vectors(theirs), t)
 
     def again(self, X: np.ndarray, y: np.ndarray, other: np.ndarray, ask: np.ndarray) -> np.ndarray:
         """Fit on other rows and answer `ask`, as validators need it: on pooled vectors, whatever the cut.

@@ -50,6 +50,9 @@ def adapt(
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
         source = Plan(data=str(source), adapt_to=str(target), target=label, budget=budget, **options)
+    if plain := [spec for spec in source.techniques if not make(spec).needs_target]:
+        able = [n for n in _discover.names("techniques") if make(n).needs_target]
+        raise PlanError(f"{', '.join(plain)}: no target rows are used", expected=f"some of {able}", do="use run")
     with threadpool_limits(threads()):
         job = _Adaptation(source, listener or Listener(), resume=False)
         try:
@@ -64,9 +67,6 @@ class _Adaptation(Job):
     def adapt(self, *, score_target: bool) -> Result:
         """All stages in order."""
         plan = self.plan
-        if plain := [spec for spec in plan.techniques if not make(spec).needs_target]:
-            able = [n for n in _discover.names("techniques") if make(n).needs_target]
-            raise PlanError(f"{', '.join(plain)}: no target rows are used", expected=f"some of {able}", do="use run")
         with self._stage("read the data"):
             data = self._read()
             if data.target_kind != "label":
@@ -129,7 +129,7 @@ class _Adaptation(Job):
             backbone=backbone.name, technique=chosen.technique, cut=chosen.cut, params=chosen.fitted.head.get_params(),
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
-            temperature=temperature(chosen.outlook.told_held, chosen.outlook.y),
+            temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
             adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
         folder = self.out / "model"

@@ -61,6 +61,12 @@ def run(data: str | Path | Plan, *, resume: bool = False, listener: Listener | N
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
         data = Plan(data=str(data), budget=budget, **options)
+    for name in data.techniques:
+        if make(name).needs_target:
+            raise PlanError(
+                f"technique {name!r} learns beside unlabelled rows of a target domain, and a run has none",
+                do=f"use: headstart adapt --source {data.data} --target ROWS --technique {name}",
+            )
     with threadpool_limits(threads()):
         job = Job(data, listener or Listener(), resume=resume)
         try:
@@ -82,12 +88,6 @@ class Job:
 
     def go(self) -> Result:
         """All stages in order."""
-        for name in self.plan.techniques:
-            if make(name).needs_target:
-                raise PlanError(
-                    f"technique {name!r} learns beside unlabelled rows of a target domain, and a run has none",
-                    do=f"use: headstart adapt --source {self.plan.data} --target ROWS --technique {name}",
-                )
         with self._stage("read the data"):
             data = self._read()
         with self._stage("choose the pre-trained model"):

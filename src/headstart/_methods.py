@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from headstart import _discover
-from headstart.activations.activations import Activations
+from headstart.activations.activations import Activations, Source
 from headstart.adaptation._base import Adapter
 from headstart.errors import NotApplicable
+from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import make
 from headstart.selection.validators._base import Outlook
 from headstart.techniques._base import Technique
@@ -31,8 +33,7 @@ class Fitted:
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """(n, C) probabilities; a class that no row was given is never told."""
-        told = self.head.predict_proba(vectors(self.adapter.transform(rows)))
-        return np.pad(told, ((0, 0), (0, self.classes - told.shape[1])))
+        return padded(self.head.predict_proba(vectors(self.adapter.transform(rows))), self.classes)
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class Candidate:
     name: str
     fitted: Fitted
     outlook: Outlook
+    technique: str = HEAD
+    cut: str = "pooled"
+    moved: np.ndarray | None = None  # target rows as the head sees them, where no adapter brings them there
+    temperature: float = 1.0  # at which the outlook shows what the head tells
 
 
 def candidates(
@@ -96,6 +101,53 @@ def candidates(
     return found
 
 
-def vectors(X: np.ndarray) -> Activations:
+@dataclass(frozen=True)
+class Beside:
+    """A technique that learns beside the target's rows, by name with settings."""
+
+    spec: str
+    classes: int
+    source: Source  # the network that read the rows
+    seed: int = 0
+
+    def candidate(
+        self, ours: Activations, held: Activations, theirs: Activations, floor: Candidate, cut: str
+    ) -> Candidate:
+        """Train it on source rows beside target rows, activations of its cut; `floor` saw the same rows, pooled."""
+        technique = self._made().fit(ours, floor.outlook.labels, target=theirs)
+        told_held, told = (padded(technique.predict_proba(rows), self.classes) for rows in (held, theirs))
+        t = temperature(told_held, floor.outlook.y)  # a network is surer than it is right: that must win no votes
+        outlook = replace(floor.outlook, told_held=apply(told_held, t), told=apply(told, t), refit=self.again)
+        name = self.spec.partition(":")[0]
+        fitted = Fitted(floor.fitted.adapter, technique, self.classes, technique.vectors(ours))
+        return Candidate(self.spec, fitted, outlook, name, cut, technique.vectors(theirs), t)
+
+    def again(self, X: np.ndarray, y: np.ndarray, other: np.ndarray, ask: np.ndarray) -> np.ndarray:
+        """Fit on other rows and answer `ask`, as validators need it: on pooled vectors, whatever the cut.
+
+        Training stages anew for one vote would double the cost, and of mixtures there are vectors alone. A method that
+        needs stages (AdaBN) is asked as a plain head that learns what the method told.
+        """
+        technique = self._made().set_params(layers=0)
+        try:
+            technique.fit(vectors(X, self.source), y, target=vectors(other, self.source))
+        except NotApplicable:
+            return Method(FLOOR, self.classes, self.seed).again(X, y, other, ask)
+        return padded(technique.predict_proba(vectors(ask, self.source)), self.classes)
+
+    def _made(self) -> Any:
+        return make(self.spec).set_params(seed=self.seed)
+
+
+def padded(told: np.ndarray, classes: int) -> np.ndarray:
+    """Probabilities (n, classes): a class that no row was given is never told.
+
+    >>> padded(np.array([[1.0]]), 2).tolist()
+    [[1.0, 0.0]]
+    """
+    return np.pad(told, ((0, 0), (0, classes - told.shape[1])))
+
+
+def vectors(X: np.ndarray, source: Source | None = None) -> Activations:
     """Plain rows as a head reads them."""
-    return Activations(X, np.arange(len(X)).astype(str), "pooled", "vector")
+    return Activations(X, np.arange(len(X)).astype(str), "pooled", "vector", source)

@@ -10,22 +10,23 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import headstart
-from headstart import backbones
+from headstart import _discover, backbones
 from headstart._compute import threads
 from headstart._listen import Listener
-from headstart._methods import FLOOR, HEAD, Candidate, candidates
+from headstart._methods import FLOOR, Beside, Candidate, candidates
 from headstart.activations.activations import Activations
 from headstart.audit._shift import Shift, shift
 from headstart.data.dataset import Dataset
 from headstart.data.read import read, read_rows
-from headstart.errors import DataError
+from headstart.errors import DataError, PlanError
 from headstart.evidence import both_domains, show
-from headstart.job import Job
+from headstart.job import Job, readable
 from headstart.model import Card, Model
 from headstart.outcome import described, environment
 from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import temperature
+from headstart.selection.contender import make
 from headstart.selection.estimate import OFF, estimate
 from headstart.selection.guard import Decision, guard
 from headstart.selection.metrics import interval, metric_for, paired
@@ -49,6 +50,9 @@ def adapt(
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
         source = AdaptationPlan(data=str(source), adapt_to=str(target), target=label, budget=budget, **options)
+    if plain := [spec for spec in source.techniques if not make(spec).needs_target]:
+        able = [n for n in _discover.names("techniques") if make(n).needs_target]
+        raise PlanError(f"{', '.join(plain)}: no target rows are used", expected=f"some of {able}", do="use run")
     with threadpool_limits(threads()):
         job = _Adaptation(source, listener or Listener(), cache=cache)
         try:
@@ -73,8 +77,10 @@ class _Adaptation(Job):
             self.listener.say(f"target: {len(other):,} rows; their labels, if there are any, are not read")
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, _ = self._choose(data)
-        with self._stage("read features", None):
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
+            for spec in plan.techniques:
+                readable(spec, reader)
+        with self._stage("read features", None):
             ours, theirs = (self._get(reader, d, "pooled") for d in (data, other))
             X, Z = _finite(ours, theirs, data.rows_of("train"))
         train, held = data.sample("train", MOST), np.flatnonzero(data.split != "train")
@@ -86,6 +92,8 @@ class _Adaptation(Job):
             seen = shift(X[train], Z[some], floor.outlook.told, y[train], seed=plan.seed)
             self.listener.say(seen.words)
             menu = candidates(*rows, seed=plan.seed, told=self.listener.say) if seen.is_shift else {}
+            if menu:
+                menu |= self._deep(data.take(train), data.take(held), other.take(some), reader, floor)
         with self._stage("decide"):
             if seen.is_shift:
                 decision = guard(floor.outlook, {n: c.outlook for n, c in menu.items() if n != FLOOR})
@@ -99,19 +107,31 @@ class _Adaptation(Job):
             if score_target:
                 result.adaptation["scored"] = self._score(data, other, told, before)
             after = chosen.fitted.learnt if decision.method else None
-            moved = chosen.fitted.adapter.transform(Z[some])
+            moved = chosen.fitted.adapter.transform(Z[some]) if chosen.moved is None else chosen.moved
             far = [show(other, int(some[i])) for i in seen.far[:FAR]]
             write_json(self.out / "evidence.json", both_domains(X[train], Z[some], after, moved, far))
         return self._finish(result, shortlist)
 
+    def _deep(
+        self, ours: Dataset, held: Dataset, theirs: Dataset, reader: Any, floor: Candidate
+    ) -> dict[str, Candidate]:
+        """The techniques that were named, each trained beside the target's rows from the cut that it reads."""
+        found = {}
+        for spec in self.plan.techniques:
+            cut = make(spec).where(reader.cuts)
+            a, b, c = (self._get(reader, rows, cut) for rows in (ours, held, theirs))
+            found[spec] = Beside(spec, floor.fitted.classes, reader, self.plan.seed).candidate(a, b, c, floor, cut)
+            self.listener.say(f"{spec}: trained beside {len(theirs):,} rows of the target")
+        return found
+
     def _ship(self, data: Dataset, backbone: Any, chosen: Candidate) -> Model:
         """The head behind the method's own transformation, saved and loaded back."""
-        plan, own = self.plan, chosen.name != FLOOR
+        plan, own = self.plan, chosen.name != FLOOR and chosen.moved is None
         card = Card(
-            backbone=backbone.name, technique=HEAD, cut="pooled", params=chosen.fitted.head.get_params(),
+            backbone=backbone.name, technique=chosen.technique, cut=chosen.cut, params=chosen.fitted.head.get_params(),
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
-            temperature=temperature(chosen.outlook.told_held, chosen.outlook.y),
+            temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
             adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
         folder = self.out / "model"
@@ -159,8 +179,8 @@ class _Adaptation(Job):
             created=datetime.now(UTC).isoformat(timespec="seconds"), plan=self.plan.given(),
             data=described(data),
             best={
-                "backbone": model.card.backbone, "technique": HEAD, "cut": "pooled", "role": "pretrained",
-                "params": chosen.fitted.head.get_params(),
+                "backbone": model.card.backbone, "technique": chosen.technique, "cut": chosen.cut,
+                "role": "pretrained", "params": chosen.fitted.head.get_params(),
             },
             test=interval(metric, outlook.y, outlook.told_held),
             verdict={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os.path import isfile
@@ -71,6 +71,12 @@ def run(
         budget = seconds(options.pop("budget", Plan.budget))
         where = _kept(data, Path(options.get("out", Plan.out))) if hasattr(data, "iloc") else data
         data = Plan(data=str(where), budget=budget, **options)
+    for name in data.techniques:
+        if make(name).needs_target:
+            raise PlanError(
+                f"technique {name!r} learns beside unlabelled rows of a target domain, and a run has none",
+                do=f"use: headstart adapt --source {data.data} --target ROWS --technique {name}",
+            )
     with threadpool_limits(threads()):
         job = Job(data, listener or Listener(), resume=resume, cache=cache)
         try:
@@ -251,18 +257,12 @@ class Job:
         wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else self._unasked(data)
         reader = backbone or backbones.get(classical, data)
         known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
-        able = [n for n in known if _reads(n, reader)]
+        able = [n for n in known if _reads(n, reader) and not make(n).needs_target]
         floor = CLASSICAL[data.modality]
         if data.domain is not None and data.modality in ("table", "vector"):  # their columns are features as well
             floor = (*floor, *(n for n in able if make(n).uses_domains))
         for name in sorted(set(self.plan.techniques) - {*able, *floor}) if backbone else ():
-            technique = make(name)
-            cut = technique.where(reader.cuts)
-            raise PlanError(
-                f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
-                expected=f"{sorted(technique.accepts)}",
-                do=f"name another --backbone, or one of {', '.join(able)}",
-            )
+            readable(name, reader, able)
         if data.domain is None and (lost := [n for n in self.plan.techniques if make(n).uses_domains]):
             raise PlanError(
                 f"technique {lost[0]!r} learns from several domains",
@@ -350,6 +350,18 @@ def _reads(technique: str, backbone: Backbone) -> bool:
     """Whether a technique accepts what a backbone gives at the cut that it reads."""
     made = make(technique)
     return _kind(backbone, made.where(backbone.cuts)) in made.accepts
+
+
+def readable(name: str, reader: Backbone, able: Sequence[str] = ()) -> None:
+    """PlanError where a technique, one of others that are able, does not accept what a backbone gives at its cut."""
+    technique = make(name)
+    cut = technique.where(reader.cuts)
+    if _kind(reader, cut) not in technique.accepts:
+        raise PlanError(
+            f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
+            expected=f"{sorted(technique.accepts)}",
+            do=f"name another --backbone{', or one of ' * bool(able)}{', '.join(able)}",
+        )
 
 
 def _line(trial: Trial) -> str:

@@ -19,6 +19,7 @@ from headstart.techniques._forward import PlainAttention
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe, changed
 from headstart.techniques._loop import train
+from headstart.techniques._objective import Told
 from headstart.techniques._schedule import rate
 
 
@@ -114,6 +115,65 @@ def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path,
     for key, value in whole.items():
         np.testing.assert_array_equal(resumed[key], value)
     assert not (tmp_path / "checkpoint.pt").exists()
+
+
+class Beside(Kept):
+    """Sees a batch of other rows in each step, and adds what the network says of them."""
+
+    def __init__(self, folder: Path | None, stop_at: int | None = None) -> None:
+        super().__init__(folder, stop_at)
+        self.beside = rows(40, seed=5)[0]
+        self.seen: list[torch.Tensor] = []
+
+    def loss(self, network: Network, told: Told) -> torch.Tensor:
+        assert told.other is not None
+        self.seen.append(told.other[0].detach())
+        return super().loss(network, told) + told.share * told.other[1].square().mean()
+
+
+@pytest.mark.parametrize("stop_at", [2, 6])
+def test_other_rows_come_back_in_the_same_order_from_a_checkpoint(tmp_path: Path, stop_at: int) -> None:
+    recipe = Recipe(epochs=4, batch=16, least=1, checkpoint=0.0)
+    whole = trained(recipe, Beside(None))
+    assert not np.array_equal(whole["head.weight"], trained(recipe)["head.weight"])
+    with pytest.raises(CutOffError):
+        trained(recipe, Beside(tmp_path, stop_at))
+    torch.manual_seed(999)
+    resumed = trained(recipe, Beside(tmp_path))
+    for key, value in whole.items():
+        np.testing.assert_array_equal(resumed[key], value)
+
+
+def test_a_checkpoint_beside_other_rows_is_left_alone(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=4, batch=16, least=1, checkpoint=0.0)
+    with pytest.raises(CutOffError):
+        trained(recipe, Beside(tmp_path, 5))
+    learner = Beside(tmp_path)
+    learner.beside = learner.beside[np.arange(30)]
+    trained(recipe, learner)
+    assert learner.calls == 4 * 3
+
+
+def test_other_rows_all_come_before_one_comes_again() -> None:
+    learner = Beside(None)
+    batches = learner.others(7, 16, np.random.default_rng(0))
+    assert {len(b) for b in batches} == {13, 14}
+    assert sorted(np.concatenate(batches[:3]).tolist()) == list(range(40))
+    lengths = np.repeat([5, 50], 20)
+    ragged = np.array([np.zeros((n, 2), dtype=np.float32) for n in lengths], dtype=object)
+    learner.beside = Activations(ragged, np.arange(40).astype(str), "layer", "tokens")
+    assert all(len(set(lengths[b])) == 1 for b in learner.others(4, 10, np.random.default_rng(0)))
+
+
+def test_a_step_in_halves_sees_all_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, halves = Beside(None), Beside(None)
+    recipe = Recipe(epochs=1, batch=16, least=1)
+    trained(recipe, whole)
+    start = _loop._Progress(parts=2)
+    monkeypatch.setattr(_loop, "_Progress", lambda: start)
+    trained(recipe, halves)
+    assert len(halves.seen) == 2 * len(whole.seen)
+    assert sum(map(len, halves.seen)) == sum(map(len, whole.seen))
 
 
 def test_a_checkpoint_of_other_rows_or_another_recipe_is_left_alone(tmp_path: Path) -> None:

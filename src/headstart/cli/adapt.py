@@ -18,6 +18,9 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     modality: Annotated[str | None, typer.Option(help="image, text or table; found by looking")] = None,
     out: Annotated[str | None, typer.Option(help="folder for the result; runs/<source>-to-<target> by default")] = None,
     backbone: Annotated[list[str] | None, typer.Option(help="pre-trained model to consider; may be repeated")] = None,
+    technique: Annotated[
+        list[str] | None, typer.Option(help="deep method to try beside the others, such as mcc or dann; repeatable")
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8: how features are computed")] = "auto",
     cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn")] = 0,
@@ -37,7 +40,7 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     plan = AdaptationPlan(
         data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, domain=domain,
         modality=modality, out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
-        precision=precision, seed=seed,
+        techniques=tuple(technique or ()), precision=precision, seed=seed,
     )  # fmt: skip
     listener = Quiet() if json else Terminal(plan.budget)
     result = adapt_plan(plan, score_target=score_target, listener=listener, cache=cache)

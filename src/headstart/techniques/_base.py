@@ -91,6 +91,8 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
     together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
 
+    needs_target: ClassVar[bool] = False  # learns only beside unlabelled rows of another domain
+
     folder: Path | None = None  # where an unfinished `fit` may be kept, if anywhere
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._augment import MIXES, VIEWS
 from headstart.techniques._checkpoint import EVERY
@@ -74,6 +75,7 @@ class Learner:
     """What a technique may change about a training; as it stands, plain fine-tuning."""
 
     folder: Path | None = None  # where an unfinished training is kept, if anywhere
+    beside: Activations | None = None  # unlabelled rows of which every step sees a batch as well, as `told.other`
 
     def groups(self, network: Network, recipe: Recipe) -> list[dict[str, Any]]:
         """Parameters with their rates."""
@@ -89,6 +91,15 @@ class Learner:
     def batches(self, lengths: np.ndarray, y: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
         """The batches of one epoch: in random order, each of rows of about one length."""
         return list(_bucketed(lengths, size, rng))
+
+    def others(self, number: int, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """So many batches of `beside`, through all of it before a row comes again; empty ones where there is none."""
+        if self.beside is None:
+            return [np.arange(0)] * number
+        lengths, found = self.beside.lengths(), list[np.ndarray]()
+        while len(found) < number:
+            found += _bucketed(lengths, size, rng)
+        return found[:number]
 
 
 def layered(network: Network, recipe: Recipe) -> list[dict[str, Any]]:

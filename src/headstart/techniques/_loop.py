@@ -61,7 +61,7 @@ def train(
     rates = [group["lr"] for group in optimiser.param_groups]
     scaler = torch.amp.GradScaler(device().type, enabled=autocast(X.kind, recipe.precision)["dtype"] == torch.float16)
     tracked = tracker(recipe.track, learner.folder)
-    checkpoint = Checkpoint(learner.folder, _key(X, recipe), recipe.checkpoint)
+    checkpoint = Checkpoint(learner.folder, _key(X, recipe, learner.beside), recipe.checkpoint)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()} if recipe.ema else {}
     kept: dict[str, Tensor] = {}
     at, chance, over = _Progress(), None, False
@@ -77,7 +77,8 @@ def train(
     while at.step < total and not over:
         chance = rng.bit_generator.state
         batches = learner.batches(lengths, y, recipe.batch, rng)
-        for batch in batches[at.within :]:
+        others = learner.others(len(batches), recipe.batch, rng)
+        for batch in list(zip(batches, others, strict=True))[at.within :]:
             at.spent = time.monotonic() - start
             done = max(at.step / total, at.spent / (before + recipe.seconds) if recipe.seconds else 0.0)
             if over := done >= 1:
@@ -132,19 +133,23 @@ def _ready(network: nn.Module, recipe: Recipe) -> None:
 
 
 def _accumulate(
-    network: Network, learner: Learner, rows: tuple[Activations, np.ndarray, np.ndarray, str], batch: np.ndarray,
-    parts: int, recipe: Recipe, scaler: torch.amp.GradScaler,
+    network: Network, learner: Learner, rows: tuple[Activations, np.ndarray, np.ndarray, str],
+    batches: tuple[np.ndarray, np.ndarray], parts: int, recipe: Recipe, scaler: torch.amp.GradScaler,
 ) -> tuple[Tensor, int]:  # fmt: skip
     """Gradients of a batch, in so many parts that each fits into memory; returns the loss and that number."""
-    X, y, weight, kind = rows
+    (X, y, weight, kind), (batch, others) = rows, batches
     seen = (X, *X.views)[int(torch.randint(1 + len(X.views), ()))] if X.views else X
     share = float(weight[batch].sum())
     while True:
         try:
             total = torch.zeros((), device=device())
-            for part in np.array_split(batch, min(parts, len(batch))):
+            count = min(parts, len(batch))
+            for part, other in zip(np.array_split(batch, count), np.array_split(others, count), strict=True):
                 w = torch.as_tensor(weight[part], dtype=torch.float32, device=device()) / share
-                loss = learner.loss(network, _told(network, tensors(seen, part), (y[part], w, kind), recipe, X))
+                told = _told(network, tensors(seen, part), (y[part], w, kind), recipe, X)
+                if learner.beside is not None and len(other):
+                    told = replace(told, other=_beside(network, learner.beside, other, recipe))
+                loss = learner.loss(network, told)
                 scaler.scale(loss).backward()
                 total += loss.detach()
             return total, parts
@@ -168,13 +173,23 @@ def _told(
     other, share = None, 1.0
     if recipe.mix and len(values) > 1:
         values, other, share = _augment.mixed(values, recipe.mix)
-    with PlainAttention(), torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
-        features = network.features(values, mask)
-    said = network.told(features.float()).float()
+    features, said = _forward(network, values, mask, X.kind, recipe)
     losses = row_losses(kind, said, y, recipe.loss)
     if other is not None:
         losses = share * losses + (1 - share) * row_losses(kind, said, y[other], recipe.loss)
     return Told(features, said, losses, y, weight)
+
+
+def _beside(network: Network, rows: Activations, batch: np.ndarray, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    values, mask = tensors(rows, batch)
+    values = _augment.views(values, recipe.augment) if recipe.augment else values
+    return _forward(network, values, mask, rows.kind, recipe)
+
+
+def _forward(network: Network, values: Tensor, mask: Tensor | None, kind: str, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    with PlainAttention(), torch.autocast(device().type, **autocast(kind, recipe.precision)):
+        features = network.features(values, mask)
+    return features, network.told(features.float()).float()
 
 
 def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
@@ -210,7 +225,8 @@ def held_value(network: Network, held: Held, kind: str, recipe: Recipe) -> float
     return float(row_losses(kind, torch.from_numpy(told.copy()), torch.from_numpy(np.ascontiguousarray(y))).mean())
 
 
-def _key(X: Activations, recipe: Recipe) -> str:
+def _key(X: Activations, recipe: Recipe, beside: Activations | None) -> str:
     """Of rows and recipe: another training does not go on from this one's checkpoint."""
+    ids = [*X.ids.tolist(), *([] if beside is None else beside.ids.tolist())]
     words = repr((replace(recipe, seconds=None, checkpoint=EVERY), X.cut))
-    return hashlib.sha256(words.encode() + "".join(X.ids.tolist()).encode()).hexdigest()
+    return hashlib.sha256(words.encode() + "".join(ids).encode()).hexdigest()

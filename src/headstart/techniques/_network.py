@@ -73,6 +73,10 @@ class Trained(Technique, Learner):
         """As many as the recipe asks for."""
         return self.recipe().views
 
+    def network(self, suffix: nn.Module) -> Network:
+        """What is trained: the stages above the cut, and what stands on their vectors."""
+        return Network(suffix, self.width_, self.n_outputs_)
+
     def wrap(self, network: Network) -> None:
         """Add modules that answer as well, in place; called before training and before restoring."""
 
@@ -131,7 +135,7 @@ class Trained(Technique, Learner):
     def _build(self, suffix: nn.Module, X: Activations) -> Network:
         with torch.inference_mode():
             self.width_ = int(suffix.to(device()).eval()(*tensors(X, np.arange(1))).shape[1])
-        network = Network(suffix, self.width_, self.n_outputs_)
+        network = self.network(suffix)
         self.wrap(network)
         return network
 
@@ -146,7 +150,7 @@ class Trained(Technique, Learner):
         assert suffix is not None
         for key, value in state.values.items():
             setattr(self, key, value)
-        self.network_ = Network(suffix(), self.width_, self.n_outputs_)
+        self.network_ = self.network(suffix())
         self.wrap(self.network_)
         own = {k.removeprefix("network_."): torch.from_numpy(v.copy()) for k, v in state.arrays.items()}
         self.network_.load_state_dict(own)

@@ -23,6 +23,7 @@ class Told:
     losses: Tensor  # (n,)
     y: Tensor  # (n,) codes or numbers, or (n, L)
     weight: Tensor  # (n,)
+    other: tuple[Tensor, Tensor] | None = None  # features and outputs of unlabelled target rows, for who asks for some
 
     @property
     def share(self) -> Tensor:

@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,17 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from benchmarks._measure import into
-from headstart import backbones
+from headstart import _discover, backbones
 from headstart._methods import FLOOR, candidates
 from headstart.activations.store import ActivationStore
 from headstart.audit._shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
 from headstart.selection.estimate import estimate
-from headstart.selection.guard import guard
+from headstart.selection.guard import GRAINS, guard
 
 ROWS, HELD = 600, 0.25
+ZS = (1.5, 2.0, 2.5, 3.0)  # standard errors by which a rule could have asked for better
 MARK = "<!-- adaptation -->"
 Domain = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, codes, keys: rows of one key never stand on both sides
 TOPICS = {
@@ -179,29 +181,44 @@ def opinions(rows: list[dict[str, Any]]) -> str:
     for name in dict.fromkeys(v[0] for v in votes):
         liking, gain = zip(*[v[1:] for v in votes if v[0] == name], strict=True)
         lines.append(f"| {name} | {spearmanr(liking, gain)[0]:+.2f} |")
-    lines += [
-        "",
-        "| votes for it | most against it | gain | adapted | harmed | kept of hindsight |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines += ["", "| what would have shipped | gain | adapted | harmed | kept of hindsight |", "|---|---|---|---|---|"]
     hindsight = sum(WORTH["oracle"](r) - r["floor"] for r in rows)
-    for least in (2, 3, 4, 5):
-        for most in (0, 1):
-            won = np.array([_ruled(r, least, most) for r in rows])
-            lines.append(
-                f"| {least} | {most} | {100 * won.mean():+.1f} | {100 * (won != 0).mean():.0f} % |"
-                f" {100 * (won < -0.005).mean():.0f} % | {100 * won.sum() / hindsight:.0f} % |"
-            )
+    rules = [("what the guard ships", lambda r: r["shipped"] - r["floor"])]
+    rules += [(f"any method with {n} votes more for it, none against", partial(_voted, least=n)) for n in (3, 4, 5)]
+    for kind, only in (("a mapping", True), ("any method", False)):
+        rules += [(f"{kind} that follows the clusters by {z} errors", partial(_follows, z=z, only=only)) for z in ZS]
+    for words, rule in rules:
+        won = np.array([rule(r) for r in rows])
+        lines.append(
+            f"| {words} | {100 * won.mean():+.1f} | {100 * (won != 0).mean():.0f} % |"
+            f" {100 * (won < -0.005).mean():.0f} % | {100 * won.sum() / hindsight:.0f} % |"
+        )
     return "\n".join(lines)
 
 
-def _ruled(row: dict[str, Any], least: int, most: int) -> float:
-    """The true gain of what a rule ships: so many more votes for it than against, so many against at most."""
+def _voted(row: dict[str, Any], least: int) -> float:
+    """The true gain of what a rule ships: so many more votes for it than against, and none against."""
     says: dict[str, list[int]] = {}
     for vote in row["votes"]:
-        says.setdefault(vote[0], []).append(vote[5])
-    able = [m for m, s in says.items() if sum(s) >= least and sum(v < 0 for v in s) <= most]
-    return float(row["methods"][max(able, key=lambda m: sum(says[m]))] - row["floor"]) if able else 0.0
+        if vote[1] not in GRAINS:
+            says.setdefault(vote[0], []).append(vote[5])
+    able = {m: sum(s) for m, s in says.items() if sum(s) >= least and min(s) >= 0}
+    return _gain(row, able)
+
+
+def _follows(row: dict[str, Any], z: float, *, only: bool) -> float:
+    """The true gain of what follows the target's clusters better at both grains by so many standard errors."""
+    able: dict[str, float] = {}
+    for m in row["methods"]:
+        own = [v for v in row["votes"] if v[0] == m and v[1] in GRAINS]
+        maps = _discover.load("adaptation", m).maps
+        if (maps or not only) and all(v[3] - v[2] > z * v[4] for v in own):
+            able[m] = own[-1][3]
+    return _gain(row, able)
+
+
+def _gain(row: dict[str, Any], able: dict[str, float]) -> float:
+    return float(row["methods"][max(able, key=lambda m: able[m])] - row["floor"]) if able else 0.0
 
 
 def _methods(rows: list[dict[str, Any]]) -> list[str]:

@@ -62,12 +62,12 @@ def guard(floor: Outlook, candidates: Mapping[str, Outlook]) -> Decision:
     odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
     base = {name: _values(name, floor, odds) for name in names}
     votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
-    follow = _follow(floor, {m: outlook for m, outlook in candidates.items() if outlook.maps})
+    follow = _follow(floor, candidates)
     seen = [*votes, *(v for own in follow.values() for v in own)]
     net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
     against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
-    mapped = [m for m, own in follow.items() if all(v.says > 0 for v in own)]
-    voted = [m for m in candidates if m not in follow and net[m] >= AGREE and not against[m]]
+    mapped = [m for m, own in follow.items() if candidates[m].maps and all(v.says > 0 for v in own)]
+    voted = [m for m in candidates if not candidates[m].maps and net[m] >= AGREE and not against[m]]
     if mapped:
         best = max(mapped, key=lambda m: follow[m][-1].value)
         words = f"answers adapted by {best} follow the target's own clusters better than before, beyond noise"
@@ -79,11 +79,11 @@ def guard(floor: Outlook, candidates: Mapping[str, Outlook]) -> Decision:
     return Decision(best, words, tuple(seen))
 
 
-def _follow(floor: Outlook, mapping: Mapping[str, Outlook]) -> dict[str, list[Vote]]:
+def _follow(floor: Outlook, candidates: Mapping[str, Outlook]) -> dict[str, list[Vote]]:
     """What the target's clusters say of each candidate against the floor, at each grain, the finest last."""
     codes = {name: clusters(floor.target, grain * floor.told.shape[1], floor.seed) for name, grain in GRAINS.items()}
-    found: dict[str, list[Vote]] = {m: [] for m in mapping}
-    for m, outlook in mapping.items():
+    found: dict[str, list[Vote]] = {m: [] for m in candidates}
+    for m, outlook in candidates.items():
         for name, own in codes.items():
             old, new, noise = agreement(own, floor.told.argmax(1), outlook.told.argmax(1), floor.seed)
             says = int(np.sign(new - old)) if abs(new - old) > SURE * noise + 1e-9 else 0

@@ -194,5 +194,5 @@ def test_raw_columns_have_no_network_for_a_deep_method() -> None:
     readable("mcc:layers=1", backbones.get("minilm"))
     with pytest.raises(PlanError, match="cannot read 'columns', which gives frame"):
         readable("mcc", backbones.get("columns"))
-    with pytest.raises(PlanError, match="adabn.*tokens"):
+    with pytest.raises(PlanError, match=r"adabn.*tokens"):
         readable("adabn", backbones.get("minilm"))

@@ -70,7 +70,7 @@ def shaded(n: int, seed: int, gain: np.ndarray, bias: np.ndarray) -> tuple[Activ
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 3, n)
     X = rng.normal(0, 1, (n, 3, 5, 5)).astype(np.float32)
-    X[np.arange(n), y] += 1.0
+    X[np.arange(n), y] += 0.8
     return seen((X * gain[:, None, None] + bias[:, None, None]).astype(np.float32), "input"), y
 
 
@@ -104,7 +104,7 @@ def test_adabn_wins_under_another_camera_and_does_no_harm_without() -> None:
             technique = made("adabn", layers=2).fit(source, y, target=beside)
             reached[name, way] = float((technique.predict(test) == truth).mean())
     assert reached["camera", "nothing"] < 0.6
-    assert reached["camera", "adapted"] > reached["camera", "nothing"] + 0.2
+    assert reached["camera", "adapted"] > reached["camera", "nothing"] + 0.1
     assert reached["none", "adapted"] > reached["none", "nothing"] - 0.005
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import pytest
 from tests.made.domains import clusters
 
 import headstart
-from headstart.errors import DataError, NotApplicable
+from headstart.errors import DataError, NotApplicable, PlanError
 
 
 def write(path: Path, X: np.ndarray, y: np.ndarray | None) -> Path:
@@ -131,3 +132,67 @@ def test_the_estimator_takes_no_target_labels() -> None:
     assert model.predict_proba(Z).shape == (300, 2)
     with pytest.raises(TypeError):
         model.fit(X, y, Z, t)
+
+
+def test_a_named_deep_method_competes_and_what_wins_is_served_as_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard is made to prefer it; `headstart predict` then answers with the network that the guard saw."""
+    from headstart import domains
+    from headstart._methods import FLOOR, candidates
+    from headstart.selection.calibration import apply
+    from headstart.selection.guard import Decision
+
+    rng = np.random.default_rng(0)
+    words = {"bad": ["poor", "awful", "broken"], "good": ["great", "lovely", "happy"]}
+    mood = rng.permutation(["bad", "good"] * 30)
+    lines = [f"a {rng.choice(words[m])} film, number {i}" for i, m in enumerate(mood)]
+    posts = [f"omg {rng.choice(words[m])} {rng.choice(words[m])} phone #{i} lol" for i, m in enumerate(mood)]
+    pd.DataFrame({"text": lines, "mood": mood}).to_csv(tmp_path / "films.csv", index=False)
+    pd.DataFrame({"text": posts}).to_csv(tmp_path / "posts.csv", index=False)
+    outlooks = {}
+
+    def prefer(floor: object, candidates: dict) -> Decision:
+        outlooks.update(candidates)
+        return Decision("mcc:epochs=2,least=40", "as the test wants it", ())
+
+    def few(*rows: np.ndarray, **words: Any) -> dict:
+        return candidates(*rows, **{"names": (FLOOR, "coral"), **words})
+
+    monkeypatch.setattr(domains, "guard", prefer)
+    monkeypatch.setattr(domains, "candidates", few)
+    monkeypatch.setattr(domains, "temperature", lambda told, y: 1.0)
+    out = tmp_path / "run"
+    source, target = tmp_path / "films.csv", tmp_path / "posts.csv"
+    result = headstart.adapt(
+        source,
+        target,
+        label="mood",
+        inputs=("text",),
+        out=str(out),
+        backbones=("minilm",),
+        techniques=("mcc:epochs=2,least=40",),
+    )
+    assert set(outlooks) == {"coral", "mcc:epochs=2,least=40"}
+    assert result.adaptation["method"] == "mcc:epochs=2,least=40"
+    assert (result.best["technique"], result.best["cut"]) == ("mcc", "pooled")
+    assert "--technique mcc:epochs=2,least=40" in result.command
+    model = headstart.load(out)
+    judged = outlooks["mcc:epochs=2,least=40"].told
+    told = model.predict_proba(str(target))
+    np.testing.assert_allclose(np.sort(told, axis=0), np.sort(judged, axis=0), atol=1e-5)
+    raw = model.technique.predict_proba(model.activations(model.read(str(target))))
+    np.testing.assert_allclose(told, apply(raw, model.card.temperature), atol=1e-6)
+    back = outlooks["mcc:epochs=2,least=40"]
+    assert back.refit(back.target, judged.argmax(1), back.source, back.source).shape == (len(back.source), 2)
+
+
+def test_raw_columns_have_no_network_for_a_deep_method() -> None:
+    from headstart import backbones
+    from headstart.job import readable
+
+    readable("mcc:layers=1", backbones.get("minilm"))
+    with pytest.raises(PlanError, match="cannot read 'columns', which gives frame"):
+        readable("mcc", backbones.get("columns"))
+    with pytest.raises(PlanError, match=r"adabn.*tokens"):
+        readable("adabn", backbones.get("minilm"))

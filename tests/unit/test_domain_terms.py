@@ -22,7 +22,9 @@ def kernel_loop(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     n = len(rows)
     far = np.array([[sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) for b in rows] for a in rows])
     mean = sum(far[i, j] for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
-    return np.array([[sum(np.exp(-far[i, j] / (2 * s * mean)) for s in SCALES) for j in range(n)] for i in range(n)])
+    return np.array(
+        [[np.mean([np.exp(-far[i, j] / (2 * s * mean)) for s in SCALES]) for j in range(n)] for i in range(n)]
+    )
 
 
 def discrepancy_loop(kernel: np.ndarray, n: int) -> float:
@@ -44,7 +46,7 @@ def test_the_kernel_discrepancy_is_that_of_plain_loops() -> None:
     assert float(mmd([(a, b), (p, q)])) == pytest.approx(both, abs=1e-9)
     joint = discrepancy_loop(one * two, 7)
     assert float(mmd([(a, b), (p, q)], joint=True)) == pytest.approx(joint, abs=1e-9)
-    assert joint > 0.1
+    assert joint > 0.05
 
 
 def test_the_discrepancy_of_one_distribution_is_about_nothing_on_average() -> None:

@@ -10,6 +10,8 @@ from headstart.techniques._adversary import judge, margin_disparity, reverse
 from headstart.techniques._deep import WIDTH, Deep
 from headstart.techniques._objective import Told
 
+SHARE = 0.1  # of the turned gradient that reaches the features: the whole of it undoes what the labels teach
+
 
 class MDD(Deep):
     """Trains features against a second classifier that agrees with the first on the source and not on the target.
@@ -38,5 +40,5 @@ class MDD(Deep):
     def term(self, network: nn.Module, told: Told, other: tuple[Tensor, Tensor], ramp: float) -> Tensor:
         """The disparity, as the second classifier is to lower it and the features to raise it."""
         rival = network.get_submodule("rival")
-        ours, theirs = (rival(reverse(features, ramp)) for features in (told.features, other[0]))
+        ours, theirs = (rival(reverse(features, SHARE * ramp)) for features in (told.features, other[0]))
         return margin_disparity(ours, told.outputs.argmax(1), theirs, other[1].argmax(1), self.margin)

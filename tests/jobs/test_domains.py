@@ -50,7 +50,7 @@ def test_a_run_says_what_a_new_site_will_bring(finished: Path) -> None:
     assert result["best"]["technique"] == told["technique"] == "domain_normalised"
     assert [d["name"] for d in told["each"]] == ["tiny", "x", "y", "z"]
     assert told["each"][0]["why"] == "4 rows, fewer than 10"
-    assert told["each"][0]["away"] is None
+    assert told["each"][0]["away"] is told["each"][0]["home"] is None
     values = [d["away"]["value"] for d in told["each"][1:]]
     assert [d["away"]["rows"] for d in told["each"][1:]] == [d["rows"] for d in told["each"][1:]]
     assert told["unseen"]["value"] == pytest.approx(np.mean(values))

@@ -29,15 +29,16 @@ def unseen(winner: Trial, ground: Field, column: str) -> dict[str, Any]:
         own = some(np.flatnonzero(where.names == name))
         row: dict[str, Any] = {"name": str(name), "rows": int((where.names == name).sum())}
         row |= {"home": None, "away": None, "gap": None, "why": where.why.get(str(name), "")}
+        rows.append(row)
+        if row["why"]:
+            continue
+        row["away"] = interval(metric, y[own], told[own], groups=_of(ground.groups, own))
         both = own[at_home[own]]
         if len(both):
-            row["home"] = interval(metric, y[both], home[both], groups=_of(ground.groups, both))
-        if not row["why"]:
-            row["away"] = interval(metric, y[own], told[own], groups=_of(ground.groups, own))
-        if row["home"] and row["away"]:
-            gain = paired(metric, y[both], home[both], told[both], groups=_of(ground.groups, both))
+            kin = _of(ground.groups, both)
+            row["home"] = interval(metric, y[both], home[both], groups=kin)
+            gain = paired(metric, y[both], home[both], told[both], groups=kin)
             row["gap"] = {k: 100 * v for k, v in zip(("gain", "low", "high"), gain, strict=True)}
-        rows.append(row)
     held = [r for r in rows if r["away"]]
     values = np.array([r["away"]["value"] for r in held])
     estimate = {

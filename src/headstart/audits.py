@@ -81,11 +81,8 @@ class _Auditor:
         plan = run / "plan.toml"
         card = self.model.card
         made = AdaptationPlan.from_toml(plan) if plan.exists() else AdaptationPlan(data="", inputs=card.inputs)
-        self.plan = replace(
-            made, target=target or made.target or card.target,
-            attributes=tuple(dict.fromkeys([*made.attributes, *attributes])),
-        )  # fmt: skip
-        self.target = target
+        self.plan = replace(made, attributes=tuple(dict.fromkeys([*made.attributes, *attributes])))
+        self.target = target or made.target or card.target
         self.result = Result.load(run) if (run / "result.json").exists() else Result()
         self.store = ActivationStore(Path(cache) if cache else None)
 
@@ -101,9 +98,8 @@ class _Auditor:
         found, unchecked = _base.audit(observed(seen, scores, score, self.plan, self.model.card), checks)
         findings = [f.to_json() for f in found]
         words = ["headstart", "audit", str(self.run), *(["--data", whose] if whose else [])]
-        words += [w for a in self.plan.attributes for w in ("--attribute", a)] + [
-            w for c in checks for w in ("--check", c)
-        ]
+        for option, values in (("--attribute", self.plan.attributes), ("--check", checks)):
+            words += [word for value in values for word in (option, value)]
         return Audit(
             command=shlex.join(words), data=described(seen.data), test=score, findings=findings,
             unchecked=[list(pair) for pair in unchecked], suspects=suspects(seen.data, findings),
@@ -123,24 +119,25 @@ class _Auditor:
         like = Dataset(
             card.modality, [], np.array([]), target_kind=card.target_kind, classes=card.classes, inputs=card.inputs  # type: ignore[arg-type]
         )  # fmt: skip
-        fresh = read_known(source, like=like, target=self.plan.target, beside=self.plan.attributes)
+        fresh = read_known(source, like=like, target=self.target, beside=self.plan.attributes)
         whose = str(source) if isinstance(source, str | Path) else "(in memory)"
         try:
             known = self._own(()) if self.plan.data else None
         except DataError as error:
-            known, note = (
-                None,
-                f"the run's own rows cannot be read any more ({error.seen}): nothing is compared with them",
-            )
+            known = None
+            note = f"the run's own rows cannot be read any more ({error.seen}): nothing is compared with them"
             fresh = replace(fresh, notes=(*fresh.notes, note))
         return (fresh if known is None else _joined(known, fresh)), whose
 
     def _own(self, beside: tuple[str, ...]) -> Dataset:
-        """The run's rows with the run's split; the same sample of them where its budget allowed no more."""
-        p = self.plan
+        """The run's rows with the run's split; the same sample of them where its budget allowed no more.
+
+        Rows are made of the columns that the model reads, whatever is audited: their content decides the split.
+        """
+        p, card = self.plan, self.model.card
         data = read(
-            p.data, target=p.target, inputs=p.inputs, group=p.group, split=p.split, modality=p.modality, seed=p.seed,
-            beside=(*([p.domain] if p.domain else []), *beside),
+            p.data, target=p.target, inputs=card.inputs, group=p.group, split=p.split, modality=card.modality,
+            seed=p.seed, beside=beside,
         )  # fmt: skip
         counts = self.result.data.get("counts", {})
         if sum(counts.values()) >= len(data):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 from tests.made import faults
+from tests.made.data import picture
 
 from headstart.audit._base import Evidence
 from headstart.audit._familiar import Familiar
@@ -17,6 +19,8 @@ from headstart.audit._tells import told
 from headstart.audit.calibration import errors
 from headstart.audit.group_gaps import GroupGaps, summary
 from headstart.audit.label_errors import confident_joint, issues, lapses
+from headstart.data.dataset import Dataset
+from headstart.data.metadata import metadata
 from headstart.errors import NotApplicable
 from headstart.selection.calibration import conformal, ece
 
@@ -169,3 +173,23 @@ def test_permutation_p_values_are_uniform_where_nothing_is_told() -> None:
         p.append(told(rng.normal(size=(80, 4)), np.eye(3)[rng.integers(0, 3, 80)], rng, draws=99)[1])
     assert 0.35 < np.mean(p) < 0.65
     assert np.mean(np.array(p) <= 0.1) < 0.25
+
+
+def test_metadata_of_pictures_come_from_their_files(tmp_path: Path) -> None:
+    """Ten wide pictures called scan#, ten small ones called photo#; folders that are the classes tell nothing new."""
+    rows = []
+    for k, (stem, size, folder) in enumerate([("scan", (90, 30), "x"), ("photo", (20, 30), "y")] * 10):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        picture(k, size).save(tmp_path / folder / f"{stem}{k}.png")
+        rows.append(str(tmp_path / folder / f"{stem}{k}.png"))
+    ids = np.array([f"{k:02d}" for k in range(20)])
+    data = Dataset("image", rows, ids, np.arange(20) % 2, "label", ("x", "y"))
+    facts = metadata(data)
+    assert "folder" not in facts
+    assert facts["width"].tolist() == [90, 20] * 10
+    assert facts["name"].tolist() == ["scan#", "photo#"] * 10
+    assert facts["number"].tolist() == list(range(20))
+    assert set(facts["exif"]) == {"no Exif"}
+    assert set(metadata(replace(data, classes=("a", "b")))["folder"]) == {"x", "y"}
+    Path(rows[0]).unlink()
+    assert metadata(data)["width"][0] is None

@@ -20,7 +20,7 @@ from headstart.outcome import _trust
 from headstart.plan import Plan
 from headstart.techniques.boosting import Boosting
 
-INPUTS = ("age", "dose", "stay")
+INPUTS = ("age", "dose", "stay", "sex")
 
 
 def patients(rows: int, seed: int = 0, *, older: float = 0.0) -> pd.DataFrame:
@@ -42,8 +42,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `run` would leave, without a race: a plan and a model."""
     home = tmp_path_factory.mktemp("audits")
     patients(1500).to_csv(home / "patients.csv", index=False)
-    plan = Plan(data=str(home / "patients.csv"), target="finding", inputs=INPUTS, out=str(home / "run"))
-    data = read(plan.data, target="finding", inputs=INPUTS)
+    plan = Plan(data=str(home / "patients.csv"), target="finding", out=str(home / "run"))
+    data = read(plan.data, target="finding")
+    assert data.inputs == INPUTS  # found by looking
     assert data.target is not None
     train, valid = data.rows_of("train"), data.rows_of("valid")
     backbone = Columns.of([data.rows[i] for i in train])
@@ -67,7 +68,7 @@ def codes(found: list[dict[str, str]]) -> dict[str, str]:
 
 def test_its_own_test_rows_are_those_of_the_run(run: Path, tmp_path: Path) -> None:
     found = audit_run(run, attributes=["sex"], cache=str(tmp_path))
-    data = read(run.parent / "patients.csv", target="finding", inputs=INPUTS)
+    data = read(run.parent / "patients.csv", target="finding")
     test = data.where(split="test")
     right = float((load(run).scores(test).argmax(1) == test.target).mean())
     assert found.test["rows"] == len(test)

@@ -21,10 +21,13 @@ def columns_of(values: np.ndarray) -> np.ndarray:
     >>> columns_of(np.array(["a", "b", "a", None], dtype=object)).tolist()
     [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]
     """
-    if values.dtype.kind in "biuf" and len(np.unique(values)) > BINS:
-        cuts = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-        return np.eye(len(cuts) + 1)[np.searchsorted(cuts, values)]
-    words = [None if v is None else str(v) for v in values.tolist()]
+    cells = values.tolist()
+    numbers = [v for v in cells if v is not None]
+    if all(isinstance(v, int | float) for v in numbers) and len(set(numbers)) > BINS:
+        cuts = np.unique(np.quantile(numbers, np.linspace(0, 1, BINS + 1)[1:-1]))
+        place = np.searchsorted(cuts, [0 if v is None else v for v in cells])
+        return np.eye(len(cuts) + 1)[place] * np.array([[v is not None] for v in cells])
+    words = [None if v is None else str(v) for v in cells]
     common = [w for w, _ in Counter(w for w in words if w is not None).most_common(VALUES)]
     return np.array([[float(w == c) for c in common] for w in words]).reshape(len(words), len(common))
 

@@ -114,7 +114,10 @@ class Leakage(Check):
 
     def _metadata(self, evidence: Evidence, rng: np.random.Generator) -> Iterator[Finding]:
         """What is known without reading a row, and tells its target."""
-        rows = some(np.arange(len(evidence.split)), MOST, evidence.seed)
+        told_of = np.zeros(len(evidence.split), dtype=bool)
+        for values in evidence.metadata.values():
+            told_of |= np.array([v is not None for v in values.tolist()])
+        rows = some(np.flatnonzero(told_of), MOST, evidence.seed)
         parts = {k: columns_of(v[rows]) for k, v in evidence.metadata.items()}
         parts = {k: z[:, z.std(0) > 0] for k, z in parts.items() if (z.std(0) > 0).any()}
         if not parts or len(rows) < FEWEST:

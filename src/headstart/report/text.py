@@ -116,14 +116,15 @@ def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: lis
 
 
 def _findings(findings: list[dict[str, Any]]) -> list[str]:
-    """A finding in two lines, and its table, if it has one and is no mere note."""
+    """A finding in two lines and its table, if it has one; notes in one line each, below."""
     lines: list[str] = []
-    for finding in findings:
+    for finding in (f for f in findings if f["severity"] != "info"):
         lines += ["", f"{finding['severity']}: {finding['title']}", f"  {finding['do']}"]
-        if (table := finding["evidence"].get("table")) and finding["severity"] != "info":
+        if table := finding.get("evidence", {}).get("table"):
             cells = [table["columns"], *table["rows"]]
             widths = [max(len(str(row[k])) for row in cells) for k in range(len(table["columns"]))]
             lines += [
                 "    " + "  ".join(f"{v!s:{w}}" for v, w in zip(row, widths, strict=True)).rstrip() for row in cells
             ]
-    return lines
+    notes = [f"note: {f['title']}" for f in findings if f["severity"] == "info"]
+    return [*lines, *(["", *notes] if notes else [])]

@@ -62,8 +62,6 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         source = seen.whole if contender.role == "classical" else data
         known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
         technique.fit(seen.get(backbone, known, winner.cut), known.target)
-    elif winner.fitted is not None:
-        technique = winner.fitted
     else:
         technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
     judged = "known" if "known" in winner.scores else "valid"

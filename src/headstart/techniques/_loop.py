@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 import time
@@ -110,14 +109,15 @@ def train(
             tracked.log(at.step, {f"held_out/{recipe.stop_on}": value})
             _ready(network, recipe)
             if not kept or value < at.best:
-                kept, at.best, at.waited = copy.deepcopy(average or network.state_dict()), value, 0
+                _keep(kept, average or network.state_dict())
+                at.best, at.waited = value, 0
             elif (waited := at.waited + 1) >= recipe.patience:
                 break
             else:
                 at.waited = waited
     if kept or average:
         network.load_state_dict(kept or average)
-    network.eval()
+    network.eval().zero_grad(set_to_none=True)
     tracked.close()
     checkpoint.done()
     return {"steps": float(at.step), "seconds": time.monotonic() - start}
@@ -175,6 +175,12 @@ def _told(
     if other is not None:
         losses = share * losses + (1 - share) * row_losses(kind, said, y[other], recipe.loss)
     return Told(features, said, losses, y, weight)
+
+
+def _keep(kept: dict[str, Tensor], now: dict[str, Tensor]) -> None:
+    """The weights as they are now, in the place of those that were kept before: never two copies."""
+    for name, value in now.items():
+        kept.setdefault(name, torch.empty_like(value)).copy_(value)
 
 
 def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:

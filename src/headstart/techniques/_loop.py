@@ -17,7 +17,7 @@ from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.techniques import _augment
 from headstart.techniques._checkpoint import EVERY, Checkpoint, generator
-from headstart.techniques._forward import PlainAttention, autocast, outputs, tensors
+from headstart.techniques._forward import Quicker, autocast, outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe
 from headstart.techniques._objective import Told, row_losses
@@ -168,7 +168,7 @@ def _told(
     other, share = None, 1.0
     if recipe.mix and len(values) > 1:
         values, other, share = _augment.mixed(values, recipe.mix)
-    with PlainAttention(), torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
+    with Quicker(), torch.autocast(device().type, **autocast(X.kind, recipe.precision)):
         features = network.features(values, mask)
     said = network.told(features.float()).float()
     losses = row_losses(kind, said, y, recipe.loss)

@@ -124,7 +124,7 @@ def test_a_large_jpeg_is_read_whole_where_exact_numbers_are_asked_for(tmp_path: 
     assert (whole - quick).abs().max() <= 3  # another resize of the same pixels
 
 
-@pytest.mark.parametrize("size", [(500, 300), (301, 777), (224, 256), (90, 60)])
+@pytest.mark.parametrize("size", [(500, 300), (300, 500), (301, 777), (224, 256), (90, 60)])
 def test_only_what_the_crop_keeps_is_resized(size: tuple[int, int]) -> None:
     preparation: Any = get("efficientnet_lite0").preparation
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))

@@ -49,14 +49,16 @@ class Preparation:
         if scaled and (width, height) != image.size and self.interpolation in ("bilinear", "bicubic"):
             pixels = _quickly(image, width, height, self.interpolation)
             return pixels[:, top : top + self.size, left : left + self.size]
-        if (width, height) == image.size:
-            image = image.crop((left, top, left + self.size, top + self.size))
-        else:  # what the crop cuts off is not made; the filter still reads beyond the box
+        how = Image.Resampling[self.interpolation.upper()]
+        if (width, height) != image.size and image.width >= image.height:
+            # what the crop cuts off is not made; the filter still reads beyond the box. Not for upright pictures: there
+            # Pillow takes its two passes in another order with a box than without one, and rounds in between.
             across, down = image.width / width, image.height / height
             right, bottom = (left + self.size) * across, (top + self.size) * down
             box = (left * across, top * down, min(right, image.width), min(bottom, image.height))
-            image = image.resize((self.size, self.size), Image.Resampling[self.interpolation.upper()], box=box)
-        return np.asarray(image).transpose(2, 0, 1)
+            return np.asarray(image.resize((self.size, self.size), how, box=box)).transpose(2, 0, 1)
+        image = image if (width, height) == image.size else image.resize((width, height), how)
+        return np.asarray(image.crop((left, top, left + self.size, top + self.size))).transpose(2, 0, 1)
 
 
 def _quickly(image: Image.Image, width: int, height: int, how: str) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart import _discover, backbones
-from headstart._compute import threads
+from headstart._compute import give_back, threads
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart.activations.activations import Activations
@@ -146,6 +146,7 @@ class Job:
         self.listener.stage(name, estimate)
         start = time.monotonic()
         yield
+        give_back()
         self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - start
         self.journal.spend(self.clock.elapsed())
 
@@ -289,6 +290,8 @@ class Job:
 
         def on_end(trial: Trial) -> None:
             self.journal.keep(trial, key)
+            trial.fitted = None  # it is on disk: the networks of a race need not stay in memory
+            give_back()
             self.journal.spend(self.clock.elapsed())
             self.listener.say(_line(trial))
 

@@ -73,8 +73,6 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         assert known.target is not None
         rows = np.arange(len(known))
         learn(technique, seen.get(backbone, known, winner.cut), known.target, rows, known.domain)
-    elif winner.fitted is not None:
-        technique = winner.fitted
     else:
         technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
     judged = "known" if "known" in winner.scores else "valid"

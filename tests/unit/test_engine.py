@@ -124,6 +124,19 @@ def test_a_large_jpeg_is_read_whole_where_exact_numbers_are_asked_for(tmp_path: 
     assert (whole - quick).abs().max() <= 3  # another resize of the same pixels
 
 
+@pytest.mark.parametrize("size", [(500, 300), (300, 500), (301, 777), (224, 256), (90, 60)])
+def test_only_what_the_crop_keeps_is_resized(size: tuple[int, int]) -> None:
+    preparation: Any = get("efficientnet_lite0").preparation
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))
+    short = min(image.size)
+    width, height = (int(preparation.resize * side / short) for side in image.size)
+    left, top = round((width - 224) / 2), round((height - 224) / 2)
+    whole = image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + 224, top + 224))
+    apart = np.abs(preparation.one(image).transpose(1, 2, 0).astype(int) - np.asarray(whole))
+    assert apart.max() <= 1  # a box is held in single precision
+    assert (apart > 0).mean() < 5e-3
+
+
 @pytest.mark.parametrize("name", ["elmo", "word_vectors"])
 def test_families_without_a_fixed_graph_are_run_by_torch(name: str) -> None:
     """They refuse to be traced, and the engine goes on with the exact route."""

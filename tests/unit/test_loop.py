@@ -15,7 +15,7 @@ from torch import nn
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques import _augment, _loop
-from headstart.techniques._forward import PlainAttention
+from headstart.techniques._forward import Quicker
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe, changed
 from headstart.techniques._loop import train
@@ -290,8 +290,18 @@ def test_plain_attention_is_the_fused_one(masked: str | None) -> None:
         return out, *torch.autograd.grad(out.float().square().sum(), (q, k, v))
 
     fused = attend()
-    with PlainAttention():
+    with Quicker():
         plain = attend()
     for a, b in zip(plain, fused, strict=True):
         torch.testing.assert_close(a.float(), b.float(), atol=0.05, rtol=0.05)
     assert not torch.equal(plain[0], fused[0])  # another kernel did answer
+
+
+def test_a_norm_is_rounded_once_where_training_is_in_bfloat16() -> None:
+    torch.manual_seed(0)
+    norm, x = nn.LayerNorm(8), torch.randn(4, 8)
+    exact = norm(x)
+    with Quicker():
+        assert torch.equal(norm(x), exact)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(norm(x), exact.bfloat16())

@@ -63,6 +63,16 @@ def test_stored_is_live_is_exact(tmp_path: Path) -> None:
         np.testing.assert_array_equal(ids, minilm.prepare(data.rows).values.numpy())
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists what a process has mapped")
+def test_nothing_stays_mapped_once_it_was_read(tmp_path: Path) -> None:
+    seen = ActivationStore(tmp_path).get(get("minilm"), texts(60), ["embeddings"])["embeddings"]
+    rows = seen.values[np.arange(3)]
+    maps = Path("/proc/self/maps")
+    assert str(tmp_path) in maps.read_text()
+    del rows
+    assert str(tmp_path) not in maps.read_text()
+
+
 def test_equal_rows_are_computed_once(tmp_path: Path, calls: list[int]) -> None:
     data = texts(5).take(np.array([0, 1, 0, 1, 4]))
     seen = np.asarray(ActivationStore(tmp_path).get(get("minilm"), data, {"pooled"})["pooled"])

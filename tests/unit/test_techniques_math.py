@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from headstart.activations.activations import Activations
-from headstart.techniques import _loop
+from headstart.techniques import _linear, _loop
 from headstart.techniques._linear import logistic, logits_to_probability, ridge_path, targets
 from headstart.techniques._loop import Recipe, train
 from headstart.techniques._network import Network
@@ -33,6 +33,17 @@ def test_ridge_leave_one_out_is_exact(rows: int, columns: int, *, weighted: bool
         coef = np.linalg.solve(A, (X[keep] - xm).T @ (w[:, None] * (Y[keep] - ym)))
         # leaving row i out also moves the mean; the leverage form keeps the full mean's weight share
         np.testing.assert_allclose(told[i], (X[i] - xm) @ coef + ym, atol=2e-2 if weighted else 1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_sparse_rows_are_told_as_dense_ones(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scipy.sparse import csr_matrix
+
+    monkeypatch.setattr(_linear, "OWN_SPACE", 0)  # as with many rows
+    X, y = np.maximum(RNG.normal(size=(80, 120)) - 1, 0), np.arange(80) % classes
+    sparse, dense = (logistic(x, y, np.ones(80), (1.0,), 0) for x in (csr_matrix(X), X))
+    np.testing.assert_allclose(sparse[0], dense[0], atol=5e-3)
+    assert np.abs(dense[0]).max() > 0.3
 
 
 def test_ridge_agrees_with_scikit_learn() -> None:

@@ -90,6 +90,8 @@ def choose(
         return "fp32", TorchRoute(backbone, above)
     key = (backbone.fingerprint, precision, above)
     if key not in _chosen:
+        for other in [k for k in _chosen if k[0] == key[0]]:  # one compiled copy of a network is enough
+            del _chosen[other]
         _chosen[key] = _choose(backbone, rows, above, precision, home)
     return _chosen[key]
 

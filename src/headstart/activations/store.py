@@ -219,17 +219,15 @@ class _Shard:
         self.path = path
         self.place = {row: i for i, row in enumerate(ids)}
         self.offsets = offsets
-        self._values: np.ndarray | None = None
 
-    @property
-    def values(self) -> np.ndarray:
-        if self._values is None:
-            self._values = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        return self._values
+    def open(self) -> np.ndarray:
+        """The rows, mapped for as long as somebody holds them: pages that were read count as memory of the process."""
+        values: np.ndarray = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return values
 
-    def row(self, row: str) -> np.ndarray:
+    def row(self, row: str, values: np.ndarray) -> np.ndarray:
         i = self.place[row]
-        return self.values[i] if self.offsets is None else self.values[self.offsets[i] : self.offsets[i + 1]]
+        return values[i] if self.offsets is None else values[self.offsets[i] : self.offsets[i + 1]]
 
     def length(self, row: str) -> int:
         i = self.place[row]
@@ -269,7 +267,8 @@ class Lazy:
         return len(self.ids)
 
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
-        rows = [self.shards[i].row(self.ids[i]) for i in index]
+        values = {shard: shard.open() for shard in {self.shards[i] for i in index}}
+        rows = [self.shards[i].row(self.ids[i], values[self.shards[i]]) for i in index]
         return _objects(rows) if self.shards[index[0]].offsets is not None else np.stack(rows)
 
     def lengths(self, index: np.ndarray) -> np.ndarray:

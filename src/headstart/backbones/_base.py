@@ -157,8 +157,8 @@ class Backbone(ABC):
     def suffix(self, cut: str, *, fresh: bool = False) -> nn.Module:
         """A trainable copy of everything above a cut; called as `suffix(values, mask)`, returns (n, d) vectors."""
         stages = self.fresh() if fresh else self.stages()
-        above = stages[self.cuts.index(cut) :]
-        return copy.deepcopy(Chain(above)).requires_grad_(True)
+        above = Chain(stages[self.cuts.index(cut) :])
+        return (above if fresh else copy.deepcopy(above)).requires_grad_(True)
 
     def source_head(self) -> nn.Module | None:
         """A copy of the classifier that the weights were trained with, on "pooled" vectors; None where it is lost."""

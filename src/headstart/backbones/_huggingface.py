@@ -158,7 +158,7 @@ def pretrained(folder: Path, **options: Any) -> tuple[Any, Any]:
     with Quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, **tokens)
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **tokens)
-        for key in ("attention_probs_dropout_prob", "attention_dropout"):
+        for key in ("attention_probs_dropout_prob", "attention_dropout", "hidden_dropout_prob"):
             if hasattr(config, key):  # torch has a fast attention for CPUs, but none that drops anything
                 setattr(config, key, 0.0)
         model = transformers.AutoModel.from_pretrained(

@@ -21,6 +21,7 @@ class Pool(nn.Module):
         self.how = how
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = x.float()  # many numbers are added up, also where a training runs in half precision
         if x.ndim == 4:
             x, mask = x.flatten(2).transpose(1, 2), None
         if self.how == "cls":

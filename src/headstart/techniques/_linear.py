@@ -171,7 +171,8 @@ def _fit(
         return np.zeros((X.shape[1], 1)), np.array([10.0 if present[0] else -10.0])
     fine = 0.01 if issparse(X) else 1.0  # the gradient of many rare columns is small all over
     limits = {"max_iter": 60, "tol": 1e-3 * fine} if rough else {"max_iter": 300, "tol": 1e-4 * fine}
-    model = LogisticRegression(C=strength, warm_start=True, **limits)
+    solver = "newton-cg" if issparse(X) else "lbfgs"  # which would remember ten pairs of coefficients of every column
+    model = LogisticRegression(C=strength, solver=solver, warm_start=True, **limits)
     if start is not None and start[0].shape[1] == (1 if len(present) == 2 else len(present)):
         model.coef_, model.intercept_ = start[0].T.astype(X.dtype), start[1].astype(X.dtype)
     with warnings.catch_warnings():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 import time
@@ -18,7 +17,7 @@ from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.techniques import _augment
 from headstart.techniques._checkpoint import EVERY, Checkpoint, generator
-from headstart.techniques._forward import PlainAttention, autocast, outputs, tensors
+from headstart.techniques._forward import Quicker, autocast, outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Learner, Recipe
 from headstart.techniques._objective import Told, row_losses
@@ -111,14 +110,15 @@ def train(
             tracked.log(at.step, {f"held_out/{recipe.stop_on}": value})
             _ready(network, recipe)
             if not kept or value < at.best:
-                kept, at.best, at.waited = copy.deepcopy(average or network.state_dict()), value, 0
+                _keep(kept, average or network.state_dict())
+                at.best, at.waited = value, 0
             elif (waited := at.waited + 1) >= recipe.patience:
                 break
             else:
                 at.waited = waited
     if kept or average:
         network.load_state_dict(kept or average)
-    network.eval()
+    network.eval().zero_grad(set_to_none=True)
     tracked.close()
     checkpoint.done()
     return {"steps": float(at.step), "seconds": time.monotonic() - start}
@@ -187,9 +187,15 @@ def _beside(network: Network, rows: Activations, batch: np.ndarray, recipe: Reci
 
 
 def _forward(network: Network, values: Tensor, mask: Tensor | None, kind: str, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    with PlainAttention(), torch.autocast(device().type, **autocast(kind, recipe.precision)):
+    with Quicker(), torch.autocast(device().type, **autocast(kind, recipe.precision)):
         features = network.features(values, mask)
     return features, network.told(features.float()).float()
+
+
+def _keep(kept: dict[str, Tensor], now: dict[str, Tensor]) -> None:
+    """The weights as they are now, in the place of those that were kept before: never two copies."""
+    for name, value in now.items():
+        kept.setdefault(name, torch.empty_like(value)).copy_(value)
 
 
 def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:

@@ -175,11 +175,11 @@ def fit_head(network: Network, X: Activations, y: np.ndarray, kind: str, seed: i
         network.head.bias.copy_(torch.from_numpy(np.atleast_1d(intercept)))
 
 
-def standardise(network: Network, X: Activations, most: int = 256) -> float:
+def standardise(network: Network, X: Activations, most: int = 128) -> float:
     """Set the head's scale from the vectors as they are before training, so that one rate suits every network.
 
     Returns the seconds that the network took for a row. The rows are blocks of about one length, one from each
-    eighth of them, so that they are padded as little as all rows will be.
+    quarter of them, so that they are padded as little as all rows will be.
     """
     order = np.lexsort((np.random.default_rng(0).random(len(X)), X.lengths()))
     if len(X) > most:

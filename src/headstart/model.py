@@ -15,6 +15,7 @@ import numpy as np
 from headstart import _discover, backbones
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.adaptation._source import Source
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset
 from headstart.errors import ModelError
@@ -22,7 +23,7 @@ from headstart.result import write_json
 from headstart.selection.calibration import apply
 from headstart.techniques._base import State, Technique, state_of
 
-VERSION = 2
+VERSION = 3  # 2 kept no summary of the source
 BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
 
 
@@ -59,6 +60,7 @@ class Model:
     backbone: Backbone
     technique: Technique
     adapter: Any = None
+    source: Source | None = None  # of the rows that it learnt from; older folders and other cuts have none
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
@@ -72,8 +74,16 @@ class Model:
 
     def scores(self, data: Dataset, store: ActivationStore | None = None) -> np.ndarray:
         """(n, C) calibrated probabilities, or (n, 1) numbers, for the rows of a data set."""
-        raw = self.technique.predict_proba(self.activations(data, store))
-        return apply(raw, self.card.temperature) if self.card.target_kind != "number" else raw
+        return self.told(self.activations(data, store))
+
+    def told(self, seen: Activations) -> np.ndarray:
+        """`scores` of what the technique reads."""
+        raw = self.technique.predict_proba(seen)
+        if self.card.target_kind == "number":
+            return raw
+        raw = np.pad(raw, ((0, 0), (0, len(self.card.classes) - raw.shape[1])))  # classes that no row was given
+        told = apply(raw, self.card.temperature)
+        return told if self.adapter is None else np.asarray(self.adapter.answers(told))
 
     def predict_proba(self, rows: Any) -> np.ndarray:
         """(n, C) calibrated probabilities, columns as in `classes`; a ModelError for a model of a number."""
@@ -119,6 +129,10 @@ class Model:
         save_state(self.technique.state(), temporary / "technique")
         if self.adapter is not None:
             save_state(state_of(self.adapter), temporary / "adapter")
+        if self.source is not None:
+            kept = vars(self.source)
+            arrays = {k: v for k, v in kept.items() if isinstance(v, np.ndarray)}
+            save_state(State(arrays, {k: v for k, v in kept.items() if k not in arrays}), temporary / "source")
         sums = {str(p.relative_to(temporary)): _sha256(p) for p in sorted(temporary.rglob("*")) if p.is_file()}
         write_json(temporary / "model.json", {**asdict(self.card), "sha256": sums})
         shutil.rmtree(folder, ignore_errors=True)
@@ -157,11 +171,17 @@ class Model:
         technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
         adapter = None
         if card.adapter:
-            adapter = _discover.load("adaptation", card.adapter)(**card.adapter_params)
+            floor, _, name = f"adaptation.{card.adapter}".rpartition(".")
+            adapter = _discover.load(floor, name)(**card.adapter_params)
             own = load_state(folder / "adapter")
             for key, value in (own.values | own.arrays).items():
                 setattr(adapter, key, value)
-        return cls(card, backbone, technique, adapter)
+        source = None
+        if "source.json" in sums:
+            kept = load_state(folder / "source")
+            known: dict[str, Any] = {**kept.arrays, **kept.values}
+            source = Source(**known)
+        return cls(card, backbone, technique, adapter, source)
 
 
 def load(path: str | Path) -> Model:

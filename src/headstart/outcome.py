@@ -15,6 +15,7 @@ import headstart
 from headstart import backbones
 from headstart._compute import device, threads
 from headstart.activations.activations import Activations
+from headstart.adaptation._source import FLAT, Source
 from headstart.audit._base import Evidence, audit
 from headstart.audit._verdict import Arm, verdict
 from headstart.backbones._base import Backbone
@@ -22,7 +23,7 @@ from headstart.data.dataset import SPLITS, Dataset
 from headstart.model import Card, Model, load_state
 from headstart.plan import Plan
 from headstart.result import Result
-from headstart.selection.calibration import temperature
+from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
 from headstart.selection.metrics import Metric, interval
@@ -56,25 +57,31 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     """
     data, contender = seen.data, winner.contender
     backbone = backbones.get(contender.backbone, data)
-    technique = contender.build(**winner.params)
+    technique, read = contender.build(**winner.params), None
     if contender.cost <= 2:
         source = seen.whole if contender.role == "classical" else data
         known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
-        technique.fit(seen.get(backbone, known, winner.cut), known.target)
+        read = seen.get(backbone, known, winner.cut)
+        technique.fit(read, known.target)
     elif winner.fitted is not None:
         technique = winner.fitted
     else:
         technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
     judged = "known" if "known" in winner.scores else "valid"
-    y = seen.target[ground.known if judged == "known" else ground.valid]
+    y, told = seen.target[ground.known if judged == "known" else ground.valid], winner.scores[judged]
     card = Card(
         backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
         target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
-        temperature=1.0 if data.target_kind == "number" else temperature(winner.scores[judged], y),
+        temperature=1.0 if data.target_kind == "number" else temperature(told, y),
     )  # fmt: skip
+    summary = None
+    if data.target_kind == "label" and read is not None and read.kind in FLAT:
+        sure = apply(told, card.temperature)
+        assert known.target is not None
+        summary = Source.of(np.asarray(read), known.target, sure, y, interval(seen.metric, y, sure))
     folder = Path(plan.out) / "model"
-    Model(card, backbone, technique).save(folder)
+    Model(card, backbone, technique, source=summary).save(folder)
     return Model.load(folder)
 
 

@@ -53,6 +53,18 @@ def held_out(X: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
     return np.asarray(told)
 
 
+def expected_shares(probability: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Shares (C,) of the target that agree with its probabilities once these are turned from `prior` to them."""
+    share = prior.copy()
+    for _ in range(1000):
+        turned = probability * (share / prior)
+        new = (turned / turned.sum(1, keepdims=True)).mean(0)
+        if np.abs(new - share).max() < 1e-8:
+            break
+        share = new
+    return np.asarray(share)
+
+
 def told_apart(y: np.ndarray) -> np.ndarray:
     """The labels, if there are two or more."""
     if len(np.unique(y)) < 2:

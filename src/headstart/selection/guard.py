@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -44,26 +44,37 @@ class Decision:
         return [asdict(v) for v in self.votes]
 
 
-def guard(floor: Outlook, candidates: Mapping[str, Outlook]) -> Decision:
+def guard(
+    floor: Outlook, candidates: Mapping[str, Outlook], *, voters: Sequence[str] = (), agree: int = AGREE
+) -> Decision:
     """Compare each candidate with the floor by every validator; the best supported one, or none.
 
     Use it wherever no label of the domain in question may be looked at. With realistic, label-free selection 78 % of
     published method and data set pairs are worse than doing nothing, so that doing nothing must be beaten beyond
-    noise: by at least AGREE validators, and by none may the candidate be found worse. (Lalou et al., SKADA-Bench, TMLR
-    2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check, 2021.)
+    noise: by at least `agree` validators, and by none may the candidate be found worse. `voters` are the validators
+    that are asked, all but SILENT where none is named. (Lalou et al., SKADA-Bench, TMLR 2025; Musgrave et al.,
+    Unsupervised Domain Adaptation: A Reality Check, 2021.)
     """
-    names = [n for n in _discover.names("selection.validators") if n not in SILENT]
+    names = list(voters) or [n for n in _discover.names("selection.validators") if n not in SILENT]
     odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
     base = {name: _values(name, floor, odds) for name in names}
     votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
     net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
     against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
-    able = [m for m in candidates if net[m] >= AGREE and not against[m]]
+    able = [m for m in candidates if net[m] >= agree and not against[m]]
     if not able:
         return Decision(None, _declined(net, against, len(names)), tuple(votes))
     best = max(able, key=lambda m: net[m])
     words = f"{net[best]} of {len(names)} validators prefer {best} to no adaptation beyond noise, and none opposes it"
     return Decision(best, words, tuple(votes))
+
+
+def favourite(decision: Decision) -> str | None:
+    """The candidate that the votes speak for most, shipped or not; None where there is none."""
+    methods = dict.fromkeys(v.method for v in decision.votes)
+    own = {m: [v for v in decision.votes if v.method == m] for m in methods}
+    sure = {m: sum((v.value - v.floor) / (v.noise + 1e-9) for v in votes) for m, votes in own.items()}
+    return decision.method or max(own, key=lambda m: (sum(v.says for v in own[m]), sure[m]), default=None)
 
 
 def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int) -> str:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import headstart
 from headstart import _discover
 from headstart._answers import by_labels, changes, score
 from headstart._methods import FLOOR, HEAD, vectors
-from headstart.adaptation._source import FLAT, Source
+from headstart.adaptation._source import Source
 from headstart.adaptation.source_free._base import SourceFree
 from headstart.audit._moved import Moved, moved
 from headstart.data.dataset import Dataset
@@ -35,8 +34,8 @@ from headstart.techniques._base import Technique
 
 MOST = 2000  # rows of the target that decide, and made rows that stand for the source
 FAR = 8  # of the most foreign rows are shown
-VOTERS = ("bnm", "circular", "class_ami", "entropy")  # validators that can do without source rows
-AGREE = 3  # votes that it takes, of four
+VOTERS = ("circular", "class_ami", "mixval")  # can do without source rows, and were not misled by certainty
+AGREE = len(VOTERS)
 FLOORS = "adaptation.source_free"
 
 
@@ -100,7 +99,7 @@ class WithoutSource(Job):
         plan = self.plan
         with self._stage("read the model and the data"):
             model = load(plan.data)
-            source = needed(model, plan.data)
+            source = model.kept()
             other = model.read(plan.adapt_to)
             self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
         with self._stage("read features", None):
@@ -205,28 +204,3 @@ class WithoutSource(Job):
             },
             adaptation=adaptation, environment=environment(),
         )  # fmt: skip
-
-
-def needed(model: Model, folder: str | Path) -> Source:
-    """The summary of the source that a model carries; NotApplicable, saying what would work, where it has none."""
-    card = model.card
-    if card.target_kind != "label":
-        raise NotApplicable(f"the model answers a {card.target_kind}", expected="classes, one a row", do="use predict")
-    if model.adapter is not None:
-        raise NotApplicable(
-            f"the model in {folder} was adapted already, by {card.adapter}", expected="the run that it came from",
-            do="name that run's folder",
-        )  # fmt: skip
-    if model.source is not None:
-        return model.source
-    kind = model.backbone.kind(card.cut) if card.cut in model.backbone.cuts else card.cut
-    if kind not in FLAT:
-        raise NotApplicable(
-            f"{card.technique} reads {kind} of {card.backbone} at its cut {card.cut!r}",
-            expected="a technique that reads vectors: ridge, linear_probe, prototypes, knn or boosting",
-            do="with the source's rows: headstart adapt --source ... --target ..., which learns on vectors",
-        )
-    raise NotApplicable(
-        f"the model folder in {folder} (version {card.version}) keeps no summary of its training rows",
-        expected="version 3, and a class of five rows or more", do="run again with this headstart",
-    )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from headstart.adaptation._online import Online
     from headstart.data.dataset import Dataset
     from headstart.model import Model
 
@@ -17,6 +18,9 @@ def predict(
     run: Annotated[Path, typer.Argument(help="the folder of a run, or of its model")],
     data: Annotated[str, typer.Argument(help="a folder of images, or a CSV/TSV/JSONL/Parquet file")],
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .jsonl; standard output by default")] = None,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="follow the rows while answering, within bounds; the model stays as it is")
+    ] = False,
 ) -> None:
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
@@ -24,20 +28,23 @@ def predict(
     from headstart.model import load
 
     model = load(run)
+    online = model.online() if adapt else None
     rows = model.read(data)
     if out is None:
-        _write(model, rows, sys.stdout, as_json=False)
+        _write(model, rows, online, sys.stdout, as_json=False)
     else:
         temporary = out.with_name(f".{out.name}.writing")
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            _write(model, rows, file, as_json=out.suffix == ".jsonl")
+            _write(model, rows, online, file, as_json=out.suffix == ".jsonl")
         temporary.replace(out)
     if rows.skipped:
         first = ": ".join(rows.skipped[0])
         typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)
+    if online is not None:
+        typer.echo(online.words, err=True)
 
 
-def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool) -> None:
+def _write(model: Model, rows: Dataset, online: Online | None, file: IO[str], *, as_json: bool) -> None:
     import csv
     import json
 
@@ -45,20 +52,20 @@ def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool) -> None
     writer = csv.writer(file)
     if not as_json:
         writer.writerow(columns)
-    for values in _in_order(model, rows):
+    for values in _in_order(model, rows, online):
         if as_json:
             file.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False) + "\n")
         else:
             writer.writerow(values)
 
 
-def _in_order(model: Model, rows: Dataset) -> Iterator[list[Any]]:
+def _in_order(model: Model, rows: Dataset, online: Online | None) -> Iterator[list[Any]]:
     """Name, prediction and probabilities of each row as the source has them; of a broken one the name alone."""
     nothing = [None] * (1 + len(model.card.classes))
     unplaced = rows.skipped[: len(rows.skipped) - len(rows.gaps)]  # lines that are no rows of the table at all
     broken = dict(zip(rows.gaps, rows.skipped[len(unplaced) :], strict=True))
     place = 0
-    for block, scores in model.stream(rows):
+    for block, scores in model.stream(rows, online):
         for name, decision, row in zip(block.names, model.decide(scores), scores, strict=True):  # type: ignore[arg-type]
             while place in broken:
                 yield [broken[place][0], *nothing]

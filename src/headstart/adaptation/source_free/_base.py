@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class SourceFree(Served, ABC):
     before it (`transform`) or after it (`answers`) changes. Settings are the keywords of `__init__`; what is learnt
     ends in an underscore.
     """
+
+    shifts: ClassVar[frozenset[str]]  # of {"covariate", "prior", "subspace", "conditional"}: what it is made for
 
     def adapt(self, target: np.ndarray, told: np.ndarray, source: Source) -> Adapted | None:
         """Target (m, d), the model's calibrated probabilities of it (m, C); NotApplicable for unusable rows."""

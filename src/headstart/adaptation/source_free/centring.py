@@ -25,6 +25,8 @@ class Centring(SourceFree):
     (True, True)
     """
 
+    shifts = frozenset({"conditional"})
+
     def _adapt(self, target: np.ndarray, told: np.ndarray, source: Source) -> None:
         self.from_, self.by_ = spread(target)
         self.onto_, self.scale_ = source.mean, source.deviation

@@ -26,6 +26,8 @@ class InformationMax(SourceFree):
     True
     """
 
+    shifts = frozenset({"conditional"})
+
     def __init__(self, stay: float = 0.05, rounds: int = 2) -> None:
         self.stay = stay
         self.rounds = rounds

@@ -28,6 +28,8 @@ class LabelShift(SourceFree):
     (True, True)
     """
 
+    shifts = frozenset({"prior"})
+
     def _adapt(self, target: np.ndarray, told: np.ndarray, source: Source) -> None:
         before = np.maximum(source.told, LEAST_SHARE)
         self.shares_ = expected_shares(told, before / before.sum())

@@ -27,6 +27,8 @@ class Propagation(SourceFree):
     True
     """
 
+    shifts = frozenset({"conditional"})
+
     def __init__(self, neighbours: int = 10, reach: float = 0.8) -> None:
         self.neighbours = neighbours
         self.reach = reach

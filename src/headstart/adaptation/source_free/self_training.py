@@ -36,6 +36,8 @@ class SelfTraining(SourceFree):
     {0, 1}
     """
 
+    shifts = frozenset({"conditional"})
+
     def __init__(self, first: float = 0.3) -> None:
         self.first = first
 

@@ -32,7 +32,7 @@ from headstart.selection.guard import Decision, guard
 from headstart.selection.validators._base import Outlook
 from headstart.techniques._base import Technique
 
-MOST = 2000  # rows of the target that decide, and made rows that stand for the source
+MOST = 2000  # rows of the target that decide, and as many made rows that stand for the source
 FAR = 8  # of the most foreign rows are shown
 VOTERS = ("circular", "class_ami", "mixval")  # can do without source rows, and were not misled by certainty
 AGREE = len(VOTERS)
@@ -113,7 +113,7 @@ class WithoutSource(Job):
             self.listener.say(seen.words)
             menu = self._menu(floor, Z[some], source) if seen.is_shift else {}
         with self._stage("decide"):
-            made, codes = source.draw(MOST, plan.seed)
+            made, codes = source.draw(len(some), plan.seed)  # as many as there are of the others
             looks = {n: self._outlook(n, c, made, codes, Z[some]) for n, c in (menu | {FLOOR: floor}).items()}
             plain = looks.pop(FLOOR)
             if seen.is_shift:

@@ -10,10 +10,14 @@ from headstart.adaptation._base import classifier
 from headstart.errors import NotApplicable
 
 
+def order(X: np.ndarray) -> np.ndarray:
+    """Positions of the rows by their values alone."""
+    return np.argsort(X @ np.random.default_rng(0).standard_normal(X.shape[1]), kind="stable")
+
+
 def ordered(X: np.ndarray) -> np.ndarray:
     """The rows in an order that depends on their values alone, so that samples and folds do not depend on theirs."""
-    key = X @ np.random.default_rng(0).standard_normal(X.shape[1])
-    return np.asarray(X[np.argsort(key, kind="stable")])
+    return np.asarray(X[order(X)])
 
 
 def blocks(n: int, size: int, seed: int) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.adaptation._base import Adapted, Served
+from headstart.adaptation._shared import order
 from headstart.adaptation._source import Source
 
 
@@ -24,8 +25,8 @@ class SourceFree(Served, ABC):
     def adapt(self, target: np.ndarray, told: np.ndarray, source: Source) -> Adapted | None:
         """Target (m, d), the model's calibrated probabilities of it (m, C); NotApplicable for unusable rows."""
         target = self.rows(target, "target")
-        self.fill_ = source.mean
-        adapted = self._adapt(target, np.asarray(told, dtype=np.float64), source)
+        self.fill_, by_value = source.mean, order(target)  # so that the order of the rows does not matter
+        adapted = self._adapt(target[by_value], np.asarray(told, dtype=np.float64)[by_value], source)
         return adapted and Adapted(adapted.X, adapted.y, adapted.weight / adapted.weight.mean())
 
     @abstractmethod

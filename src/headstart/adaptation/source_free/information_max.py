@@ -6,7 +6,7 @@ import numpy as np
 
 from headstart.adaptation import information_max as with_source
 from headstart.adaptation._base import Adapted, classifier
-from headstart.adaptation._shared import ordered, told_apart
+from headstart.adaptation._shared import told_apart
 from headstart.adaptation._source import Source
 from headstart.adaptation.source_free._base import SourceFree
 
@@ -35,4 +35,4 @@ class InformationMax(SourceFree):
     def _adapt(self, target: np.ndarray, told: np.ndarray, source: Source) -> Adapted | None:
         given = told_apart(told.argmax(1))
         model = classifier(target, given, told.max(1))
-        return Adapted(*with_source.InformationMax(self.stay, self.rounds).label(ordered(target), model))
+        return Adapted(*with_source.InformationMax(self.stay, self.rounds).label(target, model))

@@ -23,7 +23,8 @@ class Propagation(SourceFree):
     >>> from headstart.adaptation.source_free._example import moved
     >>> target, told, source, right = moved(1.2)
     >>> adapted = Propagation().adapt(target, told, source)
-    >>> bool((adapted.y == right).mean() > (told.argmax(1) == right).mean())
+    >>> shares = np.bincount(adapted.y), np.bincount(told.argmax(1))  # the truth: about 200 of each
+    >>> bool(abs(shares[0][0] - 200) < abs(shares[1][0] - 200))
     True
     """
 

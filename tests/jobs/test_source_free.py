@@ -50,11 +50,16 @@ def adapt(made: Made, target: Path, out: Path, **options: object) -> dict:
     return json.loads(json.dumps(told))
 
 
-def test_it_decides_without_a_source_row_and_leaves_the_old_folder_alone(made: Made, tmp_path: Path) -> None:
-    before = content(made.model)
-    out = tmp_path / "run"
+@pytest.fixture(scope="module")
+def finished(made: Made, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    before, out = content(made.model), tmp_path_factory.mktemp("adapted") / "run"
     told = adapt(made, made.target, out, score_target=True)
     assert content(made.model) == before
+    return told, out
+
+
+def test_it_decides_without_a_source_row_and_says_so(made: Made, finished: tuple[dict, Path]) -> None:
+    told, out = finished
     assert told["source_free"]
     assert told["shift"]["is_shift"]
     assert {v["validator"] for v in told["votes"]} == {"circular", "class_ami", "mixval"}
@@ -71,8 +76,9 @@ def test_it_decides_without_a_source_row_and_leaves_the_old_folder_alone(made: M
     assert headstart.Result.load(out).command.startswith(f"headstart adapt {made.model} --target")
 
 
-def test_labels_of_the_target_change_nothing(made: Made, tmp_path: Path) -> None:
-    assert adapt(made, made.target, tmp_path / "one") == adapt(made, made.turned, tmp_path / "two")
+def test_labels_of_the_target_change_nothing(made: Made, finished: tuple[dict, Path], tmp_path: Path) -> None:
+    other = adapt(made, made.turned, tmp_path / "run")
+    assert {k: v for k, v in finished[0].items() if k != "scored"} == other
 
 
 def test_without_a_shift_nothing_is_adapted(made: Made, tmp_path: Path) -> None:
@@ -90,9 +96,6 @@ def test_a_few_labels_decide_and_no_other_is_looked_at(made: Made, tmp_path: Pat
     assert labels["asked"] <= 20 < labels["apart"]
     assert told["method"] == labels["method"]
     assert told["scored"]["gain"] > 5
-    against = adapt(made, made.turned, tmp_path / "two", target_labels=20)  # the same answers, the other way round
-    assert against["decision"] == "declined"
-    assert against["labels"]["better"] is False
     frame = pd.read_csv(made.target)  # all but the rows that were asked for may say anything
     was = headstart.load(made.model).predict(frame.drop(columns="finding"))
     now = headstart.load(tmp_path / "one").predict(frame.drop(columns="finding"))

@@ -11,13 +11,15 @@ from threadpoolctl import threadpool_limits
 
 import headstart
 from headstart import _discover, backbones
+from headstart._answers import by_labels, changes, score
 from headstart._compute import threads
 from headstart._listen import Listener
 from headstart._methods import FLOOR, Beside, Candidate, candidates
 from headstart.activations.activations import Activations
+from headstart.adaptation._source import Source
 from headstart.audit._shift import Shift, shift
 from headstart.data.dataset import Dataset
-from headstart.data.read import read, read_rows
+from headstart.data.read import read_rows
 from headstart.errors import DataError, PlanError
 from headstart.evidence import both_domains, show
 from headstart.job import Job, readable
@@ -25,14 +27,15 @@ from headstart.model import Card, Model
 from headstart.outcome import described, environment
 from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
-from headstart.selection.calibration import temperature
+from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import make
 from headstart.selection.estimate import OFF, estimate
 from headstart.selection.guard import Decision, guard
-from headstart.selection.metrics import interval, metric_for, paired
+from headstart.selection.metrics import interval, metric_for
+from headstart.source_free import WithoutSource
 
 MOST = 2000  # rows of a domain that decide; all of them are predicted
-CHANGED, FAR = 20, 8  # rows that are shown: those whose prediction changed, the most foreign ones
+FAR = 8  # of the most foreign rows are shown
 
 
 def adapt(
@@ -42,8 +45,9 @@ def adapt(
     """Adapt what is learnt on labelled source rows to unlabelled target rows, or decline to.
 
     Use it where rows of another site, scanner, author or time are to be predicted and none of them is labelled; not
-    where some hundred of them are: `run` on those. `options` are the fields of `Plan`, with `target` there called
-    `label`. With `score_target`, labels of the target are read after everything was decided, to say how right it was.
+    where some hundred of them are: `run` on those. `options` are the fields of `AdaptationPlan`, with `target` there
+    called `label`; with `source_free=True`, `source` is the folder of a finished run, and no source row is read. With
+    `score_target`, labels of the target are read after everything was decided, to say how right it was.
     Writes what `run` writes; `result.adaptation` holds the decision. Raises DataError for rows that cannot be used.
     """
     if not isinstance(source, AdaptationPlan):
@@ -54,7 +58,8 @@ def adapt(
         able = [n for n in _discover.names("techniques") if make(n).needs_target]
         raise PlanError(f"{', '.join(plain)}: no target rows are used", expected=f"some of {able}", do="use run")
     with threadpool_limits(threads()):
-        job = _Adaptation(source, listener or Listener(), cache=cache)
+        kind = WithoutSource if source.source_free else _Adaptation
+        job = kind(source, listener or Listener(), cache=cache)
         try:
             return job.adapt(score_target=score_target)
         finally:
@@ -74,7 +79,7 @@ class _Adaptation(Job):
             if data.target_kind != "label":
                 raise DataError(f"the target is a {data.target_kind}", expected="classes, one a row", do="use run")
             other = read_rows(plan.adapt_to, modality=data.modality, inputs=data.inputs)
-            self.listener.say(f"target: {len(other):,} rows; their labels, if there are any, are not read")
+            self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, _ = self._choose(data)
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
@@ -99,13 +104,19 @@ class _Adaptation(Job):
                 decision = guard(floor.outlook, {n: c.outlook for n, c in menu.items() if n != FLOOR})
             else:
                 decision = Decision(None, "no shift was found: adaptation is not needed", ())
+            asked: dict[str, Any] = {}
+            if plan.target_labels:
+                tell = {n: c.outlook.told for n, c in menu.items()}
+                decision, asked = by_labels(decision, tell, floor.outlook.told, other.take(some), data.classes, plan)
+                self.listener.say(asked["words"])
         with self._stage("report"):
             chosen = menu[decision.method] if decision.method else floor
             model = self._ship(data, reader, chosen)
             told, before = model.scores(other, self.store), floor.fitted(Z)
             result = self._result(data, other, seen, decision, chosen, told, before, model)
+            result.adaptation |= {"labels": asked} if asked else {}
             if score_target:
-                result.adaptation["scored"] = self._score(data, other, told, before)
+                result.adaptation["scored"] = score(plan, other, data.classes, told, before)
             after = chosen.fitted.learnt if decision.method else None
             moved = chosen.fitted.adapter.transform(Z[some]) if chosen.moved is None else chosen.moved
             far = [show(other, int(some[i])) for i in seen.far[:FAR]]
@@ -134,8 +145,11 @@ class _Adaptation(Job):
             temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
             adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
-        folder = self.out / "model"
-        Model(card, backbone, chosen.fitted.head, adapter=chosen.fitted.adapter if own else None).save(folder)
+        seen, folder = chosen.outlook, self.out / "model"
+        sure, metric = apply(seen.told_held, card.temperature), metric_for(seen.labels, "label")
+        source = None if own else Source.of(seen.source, seen.labels, sure, seen.y, interval(metric, seen.y, sure))
+        adapter = chosen.fitted.adapter if own else None
+        Model(card, backbone, chosen.fitted.head, adapter=adapter, source=source).save(folder)
         return Model.load(folder)
 
     def _result(
@@ -146,9 +160,7 @@ class _Adaptation(Job):
         metric = metric_for(data.target[data.rows_of("train")], "label")
         outlook = chosen.outlook
         value, low, high = estimate(outlook.told_held, outlook.y, outlook.told, seed=self.plan.seed)
-        changed = np.flatnonzero(told.argmax(1) != before.argmax(1))
         verb = f"adapted by {decision.method}" if decision.method else "declined"
-        names = np.array(data.classes, dtype=object)
         adaptation = {
             "decision": "adapted" if decision.method else "declined",
             "method": decision.method,
@@ -158,21 +170,7 @@ class _Adaptation(Job):
             "estimate": value, "low": low, "high": high, "estimate_off": OFF,
             "votes": decision.to_json(),
             "shift": seen.to_json(),
-            "rows": len(other),
-            "changed": {
-                "rows": len(changed),
-                "some": [
-                    {
-                        "row": str(other.names[i]) if other.names is not None else str(i),
-                        "before": names[before[i].argmax()], "after": names[told[i].argmax()],
-                    }
-                    for i in changed[:CHANGED]
-                ],
-            },
-            "agreement": {
-                str(c): float((told.argmax(1)[before.argmax(1) == k] == k).mean())
-                for k, c in enumerate(data.classes) if (before.argmax(1) == k).any()
-            },
+            **changes(other, data.classes, before, told),
         }  # fmt: skip
         return Result(
             command=self.plan.command(), headstart=headstart.__version__,
@@ -189,31 +187,6 @@ class _Adaptation(Job):
             },
             adaptation=adaptation, environment=environment(),
         )  # fmt: skip
-
-    def _score(self, data: Dataset, other: Dataset, told: np.ndarray, before: np.ndarray) -> dict[str, Any]:
-        """How right it was, from labels that nothing before this line has seen."""
-        labelled = read(self.plan.adapt_to, target=self.plan.target, inputs=self.plan.inputs)
-        assert labelled.target is not None
-        assert labelled.names is not None
-        assert other.names is not None
-        if labelled.target_kind != "label":
-            raise DataError(f"the target's labels are {labelled.target_kind}s", expected="the source's classes")
-        known = dict(zip(labelled.names.tolist(), labelled.target.tolist(), strict=True))
-        code = {name: k for k, name in enumerate(data.classes)}
-        pairs = [
-            (i, code[labelled.classes[known[n]]])
-            for i, n in enumerate(other.names.tolist())
-            if n in known and labelled.classes[known[n]] in code
-        ]
-        if not pairs:
-            raise DataError("no target row has a label of the source's classes", expected=", ".join(data.classes[:8]))
-        rows, y = (np.array(v) for v in zip(*pairs, strict=True))
-        metric = metric_for(y, "label")
-        gain, low, high = (100 * v for v in paired(metric, y, before[rows], told[rows]))
-        return {
-            "shipped": interval(metric, y, told[rows]), "source_only": interval(metric, y, before[rows]),
-            "gain": gain, "low": low, "high": high, "accuracy": float((told[rows].argmax(1) == y).mean()),
-        }  # fmt: skip
 
 
 def _finite(ours: Activations, theirs: Activations, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,15 +15,18 @@ import numpy as np
 from headstart import _discover, backbones
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.adaptation._online import Online
+from headstart.adaptation._source import FLAT, Source
 from headstart.audit._familiar import Familiar
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset
-from headstart.errors import ModelError
+from headstart.errors import ModelError, NotApplicable
 from headstart.result import write_json
 from headstart.selection.calibration import apply
 from headstart.techniques._base import State, Technique, state_of
+from headstart.techniques._linear import slopes
 
-VERSION = 2
+VERSION = 3  # 2 kept no summary of the source
 BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
 
 
@@ -64,6 +67,7 @@ class Model:
     technique: Technique
     adapter: Any = None
     familiar: Familiar | None = None  # what rows like those learnt from look like; it watches every row that is scored
+    source: Source | None = None  # of the rows that it learnt from; older folders and other cuts have none
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
@@ -80,18 +84,29 @@ class Model:
         seen = self.activations(data, store)
         if self.familiar is not None:
             self.familiar.watch(seen.pool())
-        raw = self.technique.predict_proba(seen)
-        return apply(raw, self.card.temperature) if self.card.target_kind != "number" else raw
+        return self.told(seen)
 
-    def predict_proba(self, rows: Any) -> np.ndarray:
+    def told(self, seen: Activations) -> np.ndarray:
+        """`scores` of what the technique reads."""
+        raw = self.technique.predict_proba(seen)
+        if self.card.target_kind == "number":
+            return raw
+        raw = np.pad(raw, ((0, 0), (0, len(self.card.classes) - raw.shape[1])))  # classes that no row was given
+        told = apply(raw, self.card.temperature)
+        return told if self.adapter is None else np.asarray(self.adapter.answers(told))
+
+    def predict_proba(self, rows: Any, *, adapt: bool = False) -> np.ndarray:
         """(n, C) calibrated probabilities, columns as in `classes`; a ModelError for a model of a number."""
         if self.card.target_kind == "number":
             raise ModelError("this model predicts a number", expected="a model of classes", do="use predict")
-        return np.concatenate([scores for _, scores in self.stream(rows)])
+        return np.concatenate([scores for _, scores in self.stream(rows, self.online() if adapt else None)])
 
-    def predict(self, rows: Any) -> np.ndarray:
-        """Class names (n,), numbers (n,), or for several labels a row an object array of tuples of names."""
-        scores = np.concatenate([scores for _, scores in self.stream(rows)])
+    def predict(self, rows: Any, *, adapt: bool = False) -> np.ndarray:
+        """Class names (n,), numbers (n,), or for several labels a row an object array of tuples of names.
+
+        With `adapt` the model follows the rows while it answers, within bounds, see `online`.
+        """
+        scores = np.concatenate([scores for _, scores in self.stream(rows, self.online() if adapt else None)])
         return self.decide(scores)
 
     def decide(self, scores: np.ndarray) -> np.ndarray:
@@ -111,13 +126,52 @@ class Model:
 
         return read_rows(rows, modality=self.card.modality, inputs=self.card.inputs)
 
-    def stream(self, rows: Any) -> Iterator[tuple[Dataset, np.ndarray]]:
+    def online(self) -> Online:
+        """What follows the rows of one `stream` while it answers; nothing of it is kept in the model.
+
+        NotApplicable for a model without a summary of its source, which `kept` explains.
+        """
+        source = self.kept()
+
+        def tell(X: np.ndarray) -> np.ndarray:
+            return self.told(Activations(X, np.arange(len(X)).astype(str), self.card.cut, "vector", self.backbone))
+
+        moved = slopes(self.technique)
+        if moved is not None:
+            moved = np.pad(moved, ((0, 0), (0, len(self.card.classes) - moved.shape[1]))) / self.card.temperature
+        return Online(source, tell, moved)
+
+    def kept(self) -> Source:
+        """The summary of what it learnt from; NotApplicable, saying what would work, where it has none."""
+        card, own = self.card, self.backbone
+        if card.target_kind != "label":
+            raise NotApplicable(f"the model answers a {card.target_kind}", expected="classes, one a row")
+        if self.adapter is not None:
+            raise NotApplicable(
+                f"the model was adapted already, by {card.adapter}", expected="the one that it came from",
+                do="name the run that was adapted",
+            )  # fmt: skip
+        if self.source is not None:
+            return self.source
+        kind = own.kind(card.cut) if card.cut in own.cuts else card.cut
+        if kind not in FLAT:
+            raise NotApplicable(
+                f"{card.technique} reads {kind} of {card.backbone} at its cut {card.cut!r}",
+                expected="a technique that reads vectors: ridge, linear_probe, prototypes, knn or boosting",
+                do="with the source's rows: headstart adapt --source ... --target ..., which learns on vectors",
+            )
+        raise NotApplicable(
+            f"the model folder (version {card.version}) keeps no summary of its training rows",
+            expected="version 3, and a class of five rows or more", do="run again with this headstart",
+        )  # fmt: skip
+
+    def stream(self, rows: Any, online: Online | None = None) -> Iterator[tuple[Dataset, np.ndarray]]:
         """Scores in blocks of rows, in the order of the input, with flat memory; in one where rows depend on others."""
         data = rows if isinstance(rows, Dataset) else self.read(rows)
         size = max(len(data), 1) if self.technique.together else BATCH
         for start in range(0, len(data), size):
             block = data.take(np.arange(start, min(start + size, len(data))))
-            yield block, self.scores(block)
+            yield block, self.scores(block) if online is None else online(np.asarray(self.activations(block)))
 
     def save(self, folder: Path) -> None:
         """Write the folder under a temporary name, then move it in place; checksums are written last."""
@@ -130,6 +184,10 @@ class Model:
             save_state(state_of(self.adapter), temporary / "adapter")
         if self.familiar is not None:
             save_state(state_of(self.familiar), temporary / "familiar")
+        if self.source is not None:
+            kept = vars(self.source)
+            arrays = {k: v for k, v in kept.items() if isinstance(v, np.ndarray)}
+            save_state(State(arrays, {k: v for k, v in kept.items() if k not in arrays}), temporary / "source")
         sums = {str(p.relative_to(temporary)): _sha256(p) for p in sorted(temporary.rglob("*")) if p.is_file()}
         write_json(temporary / "model.json", {**asdict(self.card), "sha256": sums})
         shutil.rmtree(folder, ignore_errors=True)
@@ -166,14 +224,19 @@ class Model:
         backbone = backbones.get(f"local-dir:{folder / 'backbone'}")
         technique = _discover.load("techniques", card.technique)(**card.params)
         technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
-        adapter = familiar = None
+        adapter = familiar = source = None
         if card.adapter:
-            adapter = _discover.load("adaptation", card.adapter)(**card.adapter_params)
+            floor, _, name = f"adaptation.{card.adapter}".rpartition(".")
+            adapter = _discover.load(floor, name)(**card.adapter_params)
             _fill(adapter, load_state(folder / "adapter"))
         if "familiar.json" in sums:
             familiar = Familiar()
             _fill(familiar, load_state(folder / "familiar"))
-        return cls(card, backbone, technique, adapter, familiar)
+        if "source.json" in sums:
+            kept = load_state(folder / "source")
+            known: dict[str, Any] = {**kept.arrays, **kept.values}
+            source = Source(**known)
+        return cls(card, backbone, technique, adapter, familiar, source)
 
 
 def load(path: str | Path) -> Model:

@@ -16,6 +16,7 @@ from headstart import backbones
 from headstart._compute import device, threads
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.adaptation._source import FLAT, Source
 from headstart.audit._base import Evidence, audit
 from headstart.audit._familiar import Familiar
 from headstart.audit._verdict import Arm, verdict
@@ -66,26 +67,31 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
     """
     data, contender = seen.data, winner.contender
     backbone = backbones.get(contender.backbone, data)
-    technique = contender.build(**winner.params)
+    technique, read = contender.build(**winner.params), None
     if contender.cost <= 2:
         source = seen.whole if contender.role == "classical" else data
         known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
+        read = seen.get(backbone, known, winner.cut)
         assert known.target is not None
-        rows = np.arange(len(known))
-        learn(technique, seen.get(backbone, known, winner.cut), known.target, rows, known.domain)
+        learn(technique, read, known.target, np.arange(len(known)), known.domain)
     else:
         technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
     judged = "known" if "known" in winner.scores else "valid"
-    y = seen.target[ground.known if judged == "known" else ground.valid]
+    y, told = seen.target[ground.known if judged == "known" else ground.valid], winner.scores[judged]
     card = Card(
         backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
         target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
-        **_trust(winner.scores[judged], y, str(data.target_kind)),
+        **_trust(told, y, str(data.target_kind)),
     )  # fmt: skip
+    summary = None
+    if data.target_kind == "label" and read is not None and read.kind in FLAT and not technique.together:
+        sure = apply(told, card.temperature)
+        assert known.target is not None
+        summary = Source.of(np.asarray(read), known.target, sure, y, interval(seen.metric, y, sure))
     folder = Path(plan.out) / "model"
     familiar = _familiar(seen.get(backbone, data, winner.cut), data)
-    Model(card, backbone, technique, familiar=familiar).save(folder)
+    Model(card, backbone, technique, familiar=familiar, source=summary).save(folder)
     return Model.load(folder)
 
 

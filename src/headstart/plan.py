@@ -96,9 +96,23 @@ class AdaptationPlan(Plan):
     """What an adaptation was asked to do: a run's plan, and the unlabelled rows that it is for."""
 
     adapt_to: str = ""
+    source_free: bool = False  # `data` is a finished run's folder: no source row is read
+    target_labels: int = 0  # so many labels of the target may be asked for
+
+    def __post_init__(self) -> None:
+        if self.target_labels < 0:
+            raise PlanError(f"{self.target_labels} labels of the target", expected="0 or more", do="a few: 5 to 100")
+
+    @property
+    def reads(self) -> str:
+        """What is read of the target's labels, in words."""
+        if not self.target_labels:
+            return "their labels, if there are any, are not read"
+        return f"at most {self.target_labels} of their labels are read, drawn with seed {self.seed}"
 
     def command(self) -> str:
         """The line that repeats this adaptation."""
-        words = ["headstart", "adapt", "--source", self.data, "--target", self.adapt_to]
-        words += ["--label", self.target] if self.target else []
+        words = ["headstart", "adapt", *([] if self.source_free else ["--source"]), self.data]
+        words += ["--target", self.adapt_to, *(["--label", self.target] if self.target else [])]
+        words += ["--target-labels", str(self.target_labels)] if self.target_labels else []
         return shlex.join([*words, *self._options("group", "domain")])

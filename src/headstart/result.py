@@ -20,7 +20,10 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
     adaptation   {} for a run; for an adaptation {decision: "adapted"|"declined", method, why, source_only: Score on
                  held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),
                  estimate_off (mean error of such guesses in the benchmark), votes: [{method,
-                 validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
+                 validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target,
+                 source_free: true without source rows (then shift is {mean, mean_p, spread, spread_p, kinds, ...}),
+                 labels: with --target-labels {method, apart, better, asked, wins, losses, evidence, against, level,
+                 words}}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}],
                   unseen: {helped, gain, low, high, words} | null}   with domains: pre-training on held-out domains
     domains      {} without --domain; else {column, technique, backbone (what ships), how, words, worst,

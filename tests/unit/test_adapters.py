@@ -12,7 +12,7 @@ from scipy.linalg import eig, sqrtm
 from scipy.stats import norm
 
 from headstart.adaptation._base import classifier, covariance
-from headstart.adaptation._shared import blocks, held_out, ordered, plan, squared, told_apart
+from headstart.adaptation._shared import blocks, expected_shares, held_out, ordered, plan, squared, told_apart
 from headstart.adaptation.centring import Centring
 from headstart.adaptation.coral import Coral
 from headstart.adaptation.density_ratio import DensityRatio
@@ -20,9 +20,9 @@ from headstart.adaptation.information_max import InformationMax
 from headstart.adaptation.joint_transport import JointTransport
 from headstart.adaptation.kernel_mean_matching import KernelMeanMatching, _project
 from headstart.adaptation.kliep import Kliep
-from headstart.adaptation.label_shift import LabelShift, _bbse, _em
+from headstart.adaptation.label_shift import LabelShift, _bbse
 from headstart.adaptation.linear_transport import LinearTransport
-from headstart.adaptation.propagation import Propagation, _graph
+from headstart.adaptation.propagation import Propagation, graph_of
 from headstart.adaptation.self_training import SelfTraining
 from headstart.adaptation.subspace_alignment import SubspaceAlignment
 from headstart.adaptation.tca import Tca
@@ -199,12 +199,12 @@ def test_em_by_hand():
     """
     first, second = [0.75, 0.25], [0.25, 0.75]
     even = np.array([0.5, 0.5])
-    np.testing.assert_allclose(_em(np.array([first, second]), even), [0.5, 0.5], atol=1e-6)
-    np.testing.assert_allclose(_em(np.array([first] * 5 + [second] * 3), even), [0.75, 0.25], atol=1e-5)
+    np.testing.assert_allclose(expected_shares(np.array([first, second]), even), [0.5, 0.5], atol=1e-6)
+    np.testing.assert_allclose(expected_shares(np.array([first] * 5 + [second] * 3), even), [0.75, 0.25], atol=1e-5)
     # the same signals from a classifier that knew a prior of 0.6
     turned = np.array([[0.75 * 0.6, 0.25 * 0.4]] * 5 + [[0.25 * 0.6, 0.75 * 0.4]] * 3)
     turned /= turned.sum(1, keepdims=True)
-    np.testing.assert_allclose(_em(turned, np.array([0.6, 0.4])), [0.75, 0.25], atol=1e-5)
+    np.testing.assert_allclose(expected_shares(turned, np.array([0.6, 0.4])), [0.75, 0.25], atol=1e-5)
 
 
 @pytest.mark.parametrize("how", ["em", "bbse"])
@@ -279,7 +279,7 @@ def test_propagation_is_the_closed_form():
     source, target = (rng.standard_normal((40, 3)) + 1.5 * y[:, None] for _ in range(2))
     adapted = Propagation(neighbours=5, share=1.0).adapt(source, y, target)
     both = np.vstack([source, ordered(target)])
-    graph = _graph((both - both.mean(0)) / both.std(0), 5).toarray()
+    graph = graph_of((both - both.mean(0)) / both.std(0), 5).toarray()
     np.testing.assert_allclose(graph, graph.T)
     assert np.linalg.eigvalsh(graph).max() == pytest.approx(1.0)
     start = np.vstack([np.eye(2)[y], np.zeros((40, 2))])

@@ -27,13 +27,41 @@ class Adapted:
     weight: np.ndarray
 
 
-class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
+class Served(BaseEstimator):  # type: ignore[misc]
+    """What a model keeps of a way of adaptation: how target rows come to its head, and what its answers become.
+
+    Settings are the keywords of `__init__`; what is needed later is kept in attributes that end in an underscore.
+    `fill_`, the source's mean, is for numbers that are missing in rows to come.
+    """
+
+    fill_: np.ndarray
+
+    def transform(self, target: Any) -> np.ndarray:
+        """Target rows (m, d) as the head reads them."""
+        return np.asarray(target, dtype=np.float64)
+
+    def answers(self, told: Any) -> np.ndarray:
+        """The head's calibrated probabilities (m, C) as they are told."""
+        return np.asarray(told)
+
+    def rows(self, X: Any, domain: str) -> np.ndarray:
+        """(n, d) finite float64, at least LEAST rows."""
+        values = np.asarray(X, dtype=np.float64)
+        if values.ndim != 2 or len(values) < LEAST:
+            raise NotApplicable(
+                f"the {domain} domain has {len(values)} rows", expected=f"a matrix of at least {LEAST} rows"
+            )
+        if not np.isfinite(values).all():
+            bad = int((~np.isfinite(values)).any(1).sum())
+            raise NotApplicable(f"{bad} {domain} rows hold NaN or infinite features", expected="finite numbers")
+        return values
+
+
+class Adapter(Served, ABC):
     """One way from a labelled source domain to an unlabelled target domain, on vectors.
 
     `adapt` gives the rows that a head is trained on; `transform` brings target rows to where that head reads them.
-    Settings are the keywords of `__init__`; what `transform` needs is kept in attributes that end in an underscore.
-    There is no argument through which a label of the target could enter. `fill_`, the source's mean, is for numbers
-    that are missing in rows to come.
+    There is no argument through which a label of the target could enter.
     """
 
     shifts: ClassVar[frozenset[str]]  # of {"covariate", "prior", "subspace", "conditional"}: what it is made for
@@ -60,22 +88,6 @@ class Adapter(BaseEstimator, ABC):  # type: ignore[misc]
         self, source: np.ndarray, y: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """X, y and weight of what a head is to be trained on; inputs are checked float64 arrays."""
-
-    def transform(self, target: Any) -> np.ndarray:
-        """Target rows (m, d) as the head that was trained on `adapt`'s rows reads them."""
-        return np.asarray(target, dtype=np.float64)
-
-    def rows(self, X: Any, domain: str) -> np.ndarray:
-        """(n, d) finite float64, at least LEAST rows."""
-        values = np.asarray(X, dtype=np.float64)
-        if values.ndim != 2 or len(values) < LEAST:
-            raise NotApplicable(
-                f"the {domain} domain has {len(values)} rows", expected=f"a matrix of at least {LEAST} rows"
-            )
-        if not np.isfinite(values).all():
-            bad = int((~np.isfinite(values)).any(1).sum())
-            raise NotApplicable(f"{bad} {domain} rows hold NaN or infinite features", expected="finite numbers")
-        return values
 
 
 def classifier(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Pipeline:

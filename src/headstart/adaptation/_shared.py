@@ -10,10 +10,14 @@ from headstart.adaptation._base import classifier
 from headstart.errors import NotApplicable
 
 
+def order(X: np.ndarray) -> np.ndarray:
+    """Positions of the rows by their values alone."""
+    return np.argsort(X @ np.random.default_rng(0).standard_normal(X.shape[1]), kind="stable")
+
+
 def ordered(X: np.ndarray) -> np.ndarray:
     """The rows in an order that depends on their values alone, so that samples and folds do not depend on theirs."""
-    key = X @ np.random.default_rng(0).standard_normal(X.shape[1])
-    return np.asarray(X[np.argsort(key, kind="stable")])
+    return np.asarray(X[order(X)])
 
 
 def blocks(n: int, size: int, seed: int) -> list[np.ndarray]:
@@ -51,6 +55,18 @@ def held_out(X: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
     for k in range(min(folds, int(counts.max()))):
         told[fold == k] = classifier(X[fold != k], y[fold != k]).predict_proba(X[fold == k])
     return np.asarray(told)
+
+
+def expected_shares(probability: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Shares (C,) of the target that agree with its probabilities once these are turned from `prior` to them."""
+    share = prior.copy()
+    for _ in range(1000):
+        turned = probability * (share / prior)
+        new = (turned / turned.sum(1, keepdims=True)).mean(0)
+        if np.abs(new - share).max() < 1e-8:
+            break
+        share = new
+    return np.asarray(share)
 
 
 def told_apart(y: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import softmax
+from sklearn.pipeline import Pipeline
 
 from headstart.adaptation._base import Adapter, classifier
 from headstart.adaptation._shared import ordered, spread, told_apart
@@ -35,8 +36,10 @@ class InformationMax(Adapter):
     def _adapt(
         self, source: np.ndarray, y: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        target = ordered(target)
-        model = classifier(source, y)
+        return self.label(ordered(target), classifier(source, y))
+
+    def label(self, target: np.ndarray, model: Pipeline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The target rows, their labels and weights, from a classifier to begin with."""
         told = self._inform(model[0].transform(target), model[1].coef_, model[1].intercept_)
         mean, deviation = spread(target)
         rows = (target - mean) / deviation

@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from headstart.adaptation._base import Adapter, classifier
-from headstart.adaptation._shared import held_out
+from headstart.adaptation._shared import expected_shares, held_out
 from headstart.errors import PlanError
 
 
@@ -48,7 +48,7 @@ class LabelShift(Adapter):
             ratio = _bbse(confusion.T / len(codes), np.bincount(told.argmax(1), minlength=len(prior)) / len(told))
         else:
             level = LogisticRegression(C=100.0, max_iter=1000).fit(_log(own), codes)
-            ratio = _em(level.predict_proba(_log(told)), prior) / prior
+            ratio = expected_shares(level.predict_proba(_log(told)), prior) / prior
         return source, y, np.maximum(ratio, 1e-3)[codes]
 
 
@@ -59,15 +59,3 @@ def _log(probability: np.ndarray) -> np.ndarray:
 def _bbse(confusion: np.ndarray, told: np.ndarray) -> np.ndarray:
     """Ratios w (C,) with confusion @ w = told; confusion[i, j] is the source's share told i that is j."""
     return np.maximum(np.linalg.lstsq(confusion, told, rcond=1e-3)[0], 0.0)
-
-
-def _em(probability: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Shares (C,) of the target that agree with its probabilities once these are turned from `prior` to them."""
-    share = prior.copy()
-    for _ in range(1000):
-        turned = probability * (share / prior)
-        new = (turned / turned.sum(1, keepdims=True)).mean(0)
-        if np.abs(new - share).max() < 1e-8:
-            break
-        share = new
-    return np.asarray(share)

@@ -38,7 +38,7 @@ class Propagation(Adapter):
         names, codes = np.unique(y, return_inverse=True)
         both = np.vstack([source, target])
         mean, deviation = spread(both)
-        graph = _graph((both - mean) / deviation, min(self.neighbours, len(both) - 1))
+        graph = graph_of((both - mean) / deviation, min(self.neighbours, len(both) - 1))
         start = np.zeros((len(both), len(names)))
         start[np.arange(n), codes] = 1.0
         mass = start
@@ -55,7 +55,7 @@ class Propagation(Adapter):
         return np.vstack([source, target[taken]]), np.r_[y, labels], weight
 
 
-def _graph(X: np.ndarray, k: int) -> csr_matrix:
+def graph_of(X: np.ndarray, k: int) -> csr_matrix:
     """Symmetric, normalised neighbourhood (N, N): either row is among the k nearest of the other."""
     X = X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
     near = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(X).kneighbors_graph()

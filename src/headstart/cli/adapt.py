@@ -9,8 +9,14 @@ import typer
 
 
 def adapt(  # noqa: PLR0913, PLR0917  (an option each)
-    source: Annotated[str, typer.Option(help="labelled rows: a folder of images or a CSV/TSV/JSONL/Parquet file")],
-    target: Annotated[str, typer.Option(help="unlabelled rows of the other domain, in the same form")],
+    run: Annotated[
+        str | None,
+        typer.Argument(help="a finished run, or its model's folder, in place of --source: no source row is read"),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="labelled rows: a folder of images or a CSV/TSV/JSONL/Parquet file")
+    ] = None,
+    target: Annotated[str, typer.Option(help="unlabelled rows of the other domain, in the same form")] = "",
     label: Annotated[str | None, typer.Option(help="column of the source to predict; found by looking")] = None,
     input: Annotated[list[str] | None, typer.Option(help="column to learn from; may be repeated")] = None,
     group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
@@ -27,19 +33,32 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
     score_target: Annotated[
         bool, typer.Option("--score-target", help="after deciding, read the target's labels and say how right it was")
     ] = False,
+    target_labels: Annotated[
+        int, typer.Option(help="so many labels of the target may be asked for, to decide by a sequential test")
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="print result.json and nothing else")] = False,
 ) -> None:
     """Adapt what labelled rows teach to unlabelled rows of another domain, or decline to."""
     from headstart.cli._terminal import Quiet, Terminal
     from headstart.cli.run import unused
     from headstart.domains import adapt as adapt_plan
+    from headstart.errors import PlanError
     from headstart.plan import AdaptationPlan
     from headstart.report.text import adaptation
 
-    stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (source, target))
+    if bool(run) == bool(source) or not target:
+        raise PlanError(
+            "adapt needs one of a run and --source, and --target", expected="headstart adapt runs/scans --target new/",
+            do="or, with source rows, headstart adapt --source a/ --target b/",
+        )  # fmt: skip
+    if run and (input or backbone or group):
+        raise PlanError("--input, --backbone or --group with a run", expected="those of the run", do="leave them out")
+    known = str(run or source)
+    stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (known, target))
     plan = AdaptationPlan(
-        data=source, adapt_to=target, target=label, inputs=tuple(input or ()), group=group, domain=domain,
-        modality=modality, out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
+        data=known, source_free=bool(run), target_labels=target_labels, adapt_to=target, target=label,
+        inputs=tuple(input or ()), group=group, domain=domain, modality=modality,
+        out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
         techniques=tuple(technique or ()), precision=precision, seed=seed,
     )  # fmt: skip
     listener = Quiet() if json else Terminal(plan.budget)

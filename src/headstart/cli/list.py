@@ -105,9 +105,9 @@ def _adapters() -> Sequence[Row]:
     return [
         {
             "name": name, "against": _strings(facts.get("shifts")), "needs": needs, "installed": _installed(needs),
-            "what": _discover.summary("adaptation", name),
+            "without_source_rows": floor != "adaptation", "what": _discover.summary(floor, name),
         }
-        for name, facts, needs in _files("adaptation")
+        for floor in ("adaptation", "adaptation.source_free") for name, facts, needs in _files(floor)
     ]  # fmt: skip
 
 

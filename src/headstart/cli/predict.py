@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from headstart.adaptation._online import Online
     from headstart.data.dataset import Dataset
     from headstart.model import Model
 
@@ -20,6 +21,9 @@ def predict(
     sets: Annotated[
         bool, typer.Option("--sets", help="a column more: all classes that are possible, right in 90 % of such rows")
     ] = False,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="follow the rows while answering, within bounds; the model stays as it is")
+    ] = False,
 ) -> None:
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
@@ -28,24 +32,28 @@ def predict(
     from headstart.model import load
 
     model = load(run)
+    online = model.online() if adapt else None
     rows = model.read(data)
     if sets and model.card.qhat is None:
         raise PlanError("this model carries no qhat", expected="a model of classes trained with ten validation rows")
+    told = _in_order(model, rows, online)
     if out is None:
-        _write(model, rows, sys.stdout, as_json=False, sets=sets)
+        _write(model, told, sys.stdout, as_json=False, sets=sets)
     else:
         temporary = out.with_name(f".{out.name}.writing")
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            _write(model, rows, file, as_json=out.suffix == ".jsonl", sets=sets)
+            _write(model, told, file, as_json=out.suffix == ".jsonl", sets=sets)
         temporary.replace(out)
     if model.familiar is not None and (words := model.familiar.words()):
         typer.echo(words, err=True)
     if rows.skipped:
         first = ": ".join(rows.skipped[0])
         typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)
+    if online is not None:
+        typer.echo(online.words, err=True)
 
 
-def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool, sets: bool) -> None:
+def _write(model: Model, told: Iterator[list[Any]], file: IO[str], *, as_json: bool, sets: bool) -> None:
     import csv
     import json
 
@@ -53,7 +61,7 @@ def _write(model: Model, rows: Dataset, file: IO[str], *, as_json: bool, sets: b
     writer = csv.writer(file)
     if not as_json:
         writer.writerow(columns)
-    for values in _in_order(model, rows):
+    for values in told:
         if sets:
             values.append(_possible(model, values[2:]))
         if as_json:
@@ -70,13 +78,13 @@ def _possible(model: Model, chances: list[Any]) -> str | None:
     return "|".join(name for name, p in zip(model.card.classes, chances, strict=True) if p >= enough)
 
 
-def _in_order(model: Model, rows: Dataset) -> Iterator[list[Any]]:
+def _in_order(model: Model, rows: Dataset, online: Online | None) -> Iterator[list[Any]]:
     """Name, prediction and probabilities of each row as the source has them; of a broken one the name alone."""
     nothing = [None] * (1 + len(model.card.classes))
     unplaced = rows.skipped[: len(rows.skipped) - len(rows.gaps)]  # lines that are no rows of the table at all
     broken = dict(zip(rows.gaps, rows.skipped[len(unplaced) :], strict=True))
     place = 0
-    for block, scores in model.stream(rows):
+    for block, scores in model.stream(rows, online):
         for name, decision, row in zip(block.names, model.decide(scores), scores, strict=True):  # type: ignore[arg-type]
             while place in broken:
                 yield [broken[place][0], *nothing]

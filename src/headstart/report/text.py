@@ -24,6 +24,8 @@ def adaptation(result: Result) -> str:
         f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows; without labels this is a guess,"
         f" and such guesses were off by {100 * told['estimate_off']:.0f} points on average"
     )
+    if (labels := told.get("labels")) and labels["words"] != told["why"]:
+        lines.append(labels["words"])
     lines.append(f"predictions that changed: {told['changed']['rows']:,} of {told['rows']:,}")
     if scored := told.get("scored"):
         ships, plain = scored["shipped"], scored["source_only"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -47,27 +47,29 @@ class Decision:
         return [asdict(v) for v in self.votes]
 
 
-def guard(floor: Outlook, candidates: Mapping[str, Outlook]) -> Decision:
+def guard(
+    floor: Outlook, candidates: Mapping[str, Outlook], *, voters: Sequence[str] = (), agree: int = AGREE
+) -> Decision:
     """Compare each candidate with the floor by every validator; the best supported one, or none.
 
     Use it wherever no label of the domain in question may be looked at. With realistic, label-free selection 78 % of
     published method and data set pairs are worse than doing nothing, so that doing nothing must be beaten beyond
     noise. What speaks for a candidate depends on what it looked at. One that `maps` knows nothing of its own answers
     for the target, so that the target's clusters are a witness: at both GRAINS its answers must follow them better by
-    SURE standard errors. Any other one made its answers fit the target, and needs AGREE of the validators and none
-    against. (Lalou et al., SKADA-Bench, TMLR 2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check,
-    2021.)
+    SURE standard errors. Any other one made its answers fit the target, and needs `agree` of the validators and none
+    against; `voters` are those that are asked, all but SILENT where none is named. (Lalou et al., SKADA-Bench, TMLR
+    2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check, 2021.)
     """
-    names = [n for n in _discover.names("selection.validators") if n not in SILENT]
+    names = list(voters) or [n for n in _discover.names("selection.validators") if n not in SILENT]
     odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
     base = {name: _values(name, floor, odds) for name in names}
     votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
-    follow = _follow(floor, candidates)
+    follow = _follow(floor, candidates) if any(o.maps for o in candidates.values()) else {}
     seen = [*votes, *(v for own in follow.values() for v in own)]
     net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
     against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
     mapped = [m for m, own in follow.items() if candidates[m].maps and all(v.says > 0 for v in own)]
-    voted = [m for m in candidates if not candidates[m].maps and net[m] >= AGREE and not against[m]]
+    voted = [m for m in candidates if not candidates[m].maps and net[m] >= agree and not against[m]]
     if mapped:
         best = max(mapped, key=lambda m: follow[m][-1].value)
         words = f"answers adapted by {best} follow the target's own clusters better than before, beyond noise"
@@ -89,6 +91,14 @@ def _follow(floor: Outlook, candidates: Mapping[str, Outlook]) -> dict[str, list
             says = int(np.sign(new - old)) if abs(new - old) > SURE * noise + 1e-9 else 0
             found[m].append(Vote(m, name, old, new, noise, says))
     return found
+
+
+def favourite(decision: Decision) -> str | None:
+    """The candidate that the votes speak for most, shipped or not; None where there is none."""
+    methods = dict.fromkeys(v.method for v in decision.votes)
+    own = {m: [v for v in decision.votes if v.method == m] for m in methods}
+    sure = {m: sum((v.value - v.floor) / (v.noise + 1e-9) for v in votes) for m, votes in own.items()}
+    return decision.method or max(own, key=lambda m: (sum(v.says for v in own[m]), sure[m]), default=None)
 
 
 def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int) -> str:

@@ -236,3 +236,12 @@ def _strength(X: Any, y: np.ndarray, weight: np.ndarray, strengths: tuple[float,
                 told = np.where(y[held] < p.shape[1], p[np.arange(len(held)), columns], 1e-9)
                 losses[i] -= float(np.sum(weight[held] * np.log(told)))
     return strengths[int(losses.argmin())]
+
+
+def slopes(head: Any) -> np.ndarray | None:
+    """(d, C) how the logits of a fitted head's classes change with its columns; None where it is not linear."""
+    coef = getattr(head, "coef_", None)
+    if not isinstance(coef, np.ndarray) or coef.ndim != 2:
+        return None
+    coef = coef * getattr(head, "sharpness_", 1.0)
+    return np.hstack([np.zeros_like(coef), coef]) if coef.shape[1] == 1 else coef

@@ -1,0 +1,144 @@
+"""A finished model in another domain, as a user meets it: adapted, followed while predicting, a few labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.jobs.test_adapt import write
+from tests.made.domains import clusters
+
+import headstart
+from headstart.cli import main
+from headstart.errors import NotApplicable, PlanError
+from headstart.model import Model
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+class Made:
+    """A model of the source, a moved target, and the target with the labels of some rows turned round."""
+
+    def __init__(self, folder: Path) -> None:
+        X, y, Z, t = clusters(160, 160, move=2.5, stretch=1.6)
+        self.target = write(folder / "b.csv", Z, t)
+        self.turned = write(folder / "c.csv", Z, 1 - t)
+        self.alike = write(folder / "d.csv", *clusters(160, 10, move=0.0, stretch=1.0, seed=3)[:2])
+        self.mild = write(folder / "e.csv", *clusters(10, 600, move=1.0, stretch=1.0)[2:])
+        self.model = folder / "first"
+        source = write(folder / "a.csv", X, y)
+        headstart.adapt(source, self.alike, label="finding", out=str(self.model))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made(tmp_path_factory.mktemp("source-free"))
+
+
+def adapt(made: Made, target: Path, out: Path, **options: object) -> dict:
+    told = headstart.adapt(
+        made.model, target, source_free=True, label="finding", out=str(out), **options
+    ).adaptation  # fmt: skip
+    return json.loads(json.dumps(told))
+
+
+@pytest.fixture(scope="module")
+def finished(made: Made, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    before, out = content(made.model), tmp_path_factory.mktemp("adapted") / "run"
+    told = adapt(made, made.target, out, score_target=True)
+    assert content(made.model) == before
+    return told, out
+
+
+def test_it_decides_without_a_source_row_and_says_so(made: Made, finished: tuple[dict, Path]) -> None:
+    told, out = finished
+    assert told["source_free"]
+    assert told["shift"]["is_shift"]
+    assert {v["validator"] for v in told["votes"]} == {"circular", "class_ami", "mixval"}
+    scored = told["scored"]
+    assert scored["shipped"]["value"] >= scored["source_only"]["value"] - 0.005
+    assert told["decision"] == ("adapted" if told["method"] else "declined")
+    page = (out / "report.html").read_text()
+    for words in ("Is the target another domain?", "Who voted for what", told["decision"]):
+        assert words in page
+    rows = pd.read_csv(made.target).drop(columns="finding")
+    answers = headstart.load(out).predict(rows)
+    differ = int((answers != headstart.load(made.model).predict(rows)).sum())
+    assert differ == told["changed"]["rows"]
+    assert headstart.Result.load(out).command.startswith(f"headstart adapt {made.model} --target")
+
+
+def test_labels_of_the_target_change_nothing(made: Made, finished: tuple[dict, Path], tmp_path: Path) -> None:
+    other = adapt(made, made.turned, tmp_path / "run")
+    assert {k: v for k, v in finished[0].items() if k != "scored"} == other
+
+
+def test_without_a_shift_nothing_is_adapted(made: Made, tmp_path: Path) -> None:
+    told = adapt(made, made.alike, tmp_path / "run", target_labels=20)
+    assert told["decision"] == "declined"
+    assert told["changed"]["rows"] == 0
+    assert told["labels"]["asked"] == 0
+
+
+def test_a_few_labels_decide_and_no_other_is_looked_at(made: Made, tmp_path: Path) -> None:
+    told = adapt(made, made.target, tmp_path / "one", target_labels=20, score_target=True)
+    labels = told["labels"]
+    assert told["decision"] == "adapted"
+    assert labels["better"]
+    assert labels["asked"] <= 20 < labels["apart"]
+    assert told["method"] == labels["method"]
+    assert told["scored"]["gain"] > 5
+    frame = pd.read_csv(made.target)  # all but the rows that were asked for may say anything
+    was = headstart.load(made.model).predict(frame.drop(columns="finding"))
+    now = headstart.load(tmp_path / "one").predict(frame.drop(columns="finding"))
+    apart = np.random.default_rng(0).permutation(np.flatnonzero(was != now))
+    rest = np.setdiff1d(np.arange(len(frame)), apart[: labels["asked"]])
+    frame.loc[rest, "finding"] = np.where(frame.loc[rest, "finding"] == "benign", "malignant", "benign")
+    frame.to_csv(tmp_path / "rest.csv", index=False)
+    again = adapt(made, tmp_path / "rest.csv", tmp_path / "three", target_labels=20)
+    told.pop("scored")
+    assert again == told
+
+
+def test_following_the_input_is_bounded_and_leaves_no_trace(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    before, model = content(made.model), headstart.load(made.model)
+    frame = pd.read_csv(made.mild)
+    rows, truth = frame.drop(columns="finding"), frame["finding"].to_numpy()
+    plain, followed = model.predict(rows), model.predict(rows, adapt=True)
+    assert np.array_equal(followed, model.predict(rows, adapt=True))
+    assert np.array_equal(plain, model.predict(rows))
+    assert 0 < (plain != followed).mean() <= 0.2
+    assert (followed == truth).mean() > (plain == truth).mean() + 0.05
+    assert content(made.model) == before
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", str(made.model), str(made.mild), "--adapt"])
+    out, err = capsys.readouterr()
+    assert "answers differ from the model's own" in err.splitlines()[-1]
+    assert len(out.splitlines()) == len(frame) + 1
+
+
+def test_what_a_folder_lacks_is_said(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = headstart.load(made.model)
+    model.source = None
+    model.save(tmp_path / "old")
+    raw = json.loads((tmp_path / "old" / "model.json").read_text())
+    (tmp_path / "old" / "model.json").write_text(json.dumps(raw | {"version": 2}))
+    old = Model.load(tmp_path / "old")
+    assert set(old.predict(pd.read_csv(made.target).drop(columns="finding"))) <= {"benign", "malignant"}
+    with pytest.raises(NotApplicable, match=r"version 2.*keeps no summary"):
+        old.online()
+    with pytest.raises(NotApplicable, match="keeps no summary"):
+        headstart.adapt(tmp_path / "old", made.target, source_free=True, out=str(tmp_path / "run"))
+    with pytest.raises(PlanError, match="-3 labels"):
+        headstart.adapt(made.model, made.target, source_free=True, target_labels=-3)
+    with pytest.raises(SystemExit, match="2"):
+        main(["adapt", str(made.model), "--source", "a.csv", "--target", "b.csv"])
+    assert "one of a run and --source" in capsys.readouterr().err

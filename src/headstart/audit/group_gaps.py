@@ -93,11 +93,12 @@ class GroupGaps(Check):
         group, measure, gap, _ = max(gaps, key=lambda g: (not g[1].selects, abs(g[2]) / g[1].scale))
         inside = names == group
         here, there = (float(measure.value[measure.among & side].mean()) for side in (inside, ~inside))
+        of = f" of {evidence.classes[1]!r}" if len(evidence.classes) == 2 and measure.name.endswith(" rate") else ""
         size = abs(gap) / measure.scale
         severity = "serious" if size >= LARGE and not measure.selects else "warning" if size >= PLAIN else "info"
         return Finding(
             code=f"group_gaps:{attribute}",
-            title=f"{attribute}: {measure.name} {here:.2f} for {group}, {there:.2f} for the others",
+            title=f"{attribute}: {measure.name}{of} {here:.2f} for {group}, {there:.2f} for the others",
             severity="info" if is_known else severity,  # type: ignore[arg-type]
             do="Look at the table; more rows of these groups may help, or do not use the model for them.",
             evidence=told,

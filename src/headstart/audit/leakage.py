@@ -68,7 +68,8 @@ class Leakage(Check):
             yield Finding(
                 code="leakage:seen_before",
                 title=f"{seen:,} of the {tests:,} rows are rows that the model learnt from"
-                + (f", {near:,} of its rows resemble one" if near > seen else ""),
+                if seen
+                else f"{near:,} rows that the model learnt from resemble one of the {tests:,} rows",
                 severity="serious" if near > (self.twins + usual) * tests else "info",
                 do="Leave them out: on rows that it has learnt from, a model looks better than it is.",
                 evidence=plain,

@@ -21,6 +21,10 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),
                  estimate_off (mean error of such guesses in the benchmark), votes: [{method,
                  validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
+    repair       {} for a run; for a repair {decision: "repaired"|"refused", finding, attribute (null: groups were
+                 guessed), method, why, table: [{method, worst, mean, gain, low, high, cost}] on rows that were held
+                 out, before and after: {overall: Score, worst: Score, groups: [{group, rows, value}]} on test rows,
+                 gain and worst_gain: {value, low, high} on test rows, seconds}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]
     unchecked    [[check, why]]   checks that could not look at this data
@@ -69,6 +73,7 @@ class Result:
     test: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     adaptation: dict[str, Any] = field(default_factory=dict)
+    repair: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     unchecked: list[list[str]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)

@@ -19,7 +19,8 @@ from headstart._listen import Listener
 from headstart.activations.activations import Activations
 from headstart.audit._base import audit
 from headstart.audit._levels import levels
-from headstart.audit.repair._compete import LEAST, Decision, compete, judged, resamples, worst_and_mean
+from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, judged, resamples
+from headstart.audit.words import has
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError, HeadstartError, NotApplicable, PlanError
 from headstart.evidence import gather
@@ -50,7 +51,7 @@ def repair(
     folder = Path(run)
     old = Result.load(folder)
     plan = Plan.from_toml(folder / "plan.toml")
-    attribute = _attribute(old, finding)
+    attribute, word = _about(old, finding)
     if attribute is not None and attribute not in plan.attributes:
         plan = replace(plan, attributes=(*plan.attributes, attribute))
     if method is not None and method not in _discover.names("audit.repair"):
@@ -61,7 +62,7 @@ def repair(
     with threadpool_limits(threads()):
         job = _Repair(replace(plan, out=str(where)), listener or Listener(), cache=cache)
         try:
-            return job.repair(old, model, finding, attribute, (method,) if method else ())
+            return job.repair(old, model, finding, (attribute, word), (method,) if method else ())
         except HeadstartError:
             if not begun:
                 shutil.rmtree(where)  # a refusal leaves nothing behind
@@ -84,15 +85,15 @@ def _with_a_head(model: Model) -> Model:
     return model
 
 
-def _attribute(result: Result, finding: str) -> str | None:
-    """The column that a finding is about; None where it is about rows without a name."""
+def _about(result: Result, finding: str) -> tuple[str | None, str | None]:
+    """The column, or else the word, that a finding is about; neither where it is about rows without a name."""
     known = {f["code"]: f for f in result.findings}
     check, _, about = finding.partition(":")
     if finding in known:
-        column: str | None = known[finding]["evidence"].get("attribute")
-        return column
+        told = known[finding]["evidence"]
+        return told.get("attribute"), told.get("word")
     if check == "shortcut" and about:
-        return about  # a column that was not audited, or where nothing was found: reading says whether there is one
+        return about, None  # a column that nothing was found of: reading says whether there is one
     raise PlanError(
         f"the run has no finding {finding!r}",
         expected=f"one of {', '.join(known)}" if known else "a finding; the run has none",
@@ -103,7 +104,9 @@ def _attribute(result: Result, finding: str) -> str | None:
 class _Repair(Job):
     """One repair: reading and storing as in a run, then the competition of heads."""
 
-    def repair(self, old: Result, model: Model, finding: str, attribute: str | None, methods: Sequence[str]) -> Result:
+    def repair(
+        self, old: Result, model: Model, finding: str, about: tuple[str | None, str | None], methods: Sequence[str]
+    ) -> Result:
         """All stages in order."""
         start = time.monotonic()
         with self._stage("read the data"):
@@ -117,7 +120,16 @@ class _Repair(Job):
             values = model.activations(data, self.store)
         with self._stage("heads compete"):
             known = np.flatnonzero(data.split != "test")
-            codes, names = levels(data.columns[attribute]) if attribute else (None, ("",))
+            attribute, word = about
+            column = (
+                data.columns[attribute]
+                if attribute
+                else np.array(["no", "yes"])[has(data.rows, word)]
+                if word
+                else None
+            )
+            codes, names = (None, ("",)) if column is None else levels(column)
+            attribute = attribute or word
             decision = self._compete(model, values, data, known, codes, methods)
             self.listener.say(decision.why)
         with self._stage("test"):
@@ -190,6 +202,13 @@ def _words(classes: Sequence[str], group: int, names: Sequence[str], attribute: 
     return classes[group // len(names)] + level
 
 
+def _levels(data: Dataset, attribute: str | None, word: str | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Levels of the column, or whether a text has the word; None where groups have to be guessed."""
+    if attribute is not None:
+        return levels(data.columns[attribute])
+    return (None, ("",)) if word is None else (has(data.rows, word), ("absent", "present"))
+
+
 def _measured(
     seen: Seen, before: np.ndarray, after: np.ndarray, codes: np.ndarray | None, names: Sequence[str], attribute: str
 ) -> dict[str, Any]:
@@ -204,7 +223,7 @@ def _measured(
     worst = {}
     for when, scores in (("before", before), ("after", after)):
         right = (scores.argmax(1) == y).astype(float)
-        value, spread = worst_and_mean(right, groups)[0], worst_and_mean(right, groups, draws)[0]
+        value, spread = by_group(right, groups)[0], by_group(right, groups, draws)[0]
         worst[when] = (float(value[0]), spread)
         low, high = np.percentile(spread, (2.5, 97.5))
         told[when] = {

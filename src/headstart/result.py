@@ -22,9 +22,10 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  estimate_off (mean error of such guesses in the benchmark), votes: [{method,
                  validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target}
     repair       {} for a run; for a repair {decision: "repaired"|"refused", finding, attribute (null: groups were
-                 guessed), method, why, table: [{method, worst, mean, gain, low, high, cost}] on rows that were held
-                 out, before and after: {overall: Score, worst: Score, groups: [{group, rows, value}]} on test rows,
-                 gain and worst_gain: {value, low, high} on test rows, seconds}
+                 guessed), method, why, table: [{method, worst, balanced, mean, gain, low, high, doubt, worst_gain,
+                 cost}] on rows that were held out, before and after: {overall: Score, worst: Score,
+                 groups: [{group, rows, value}]} on test rows, gain and worst_gain: {value, low, high} on test rows,
+                 seconds}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}]}
     findings     [{code, title, severity: "info"|"warning"|"serious", evidence: {...}, do}]
     unchecked    [[check, why]]   checks that could not look at this data

@@ -13,7 +13,7 @@ from headstart.audit.repair._head import Head
 class Disagreement(Repair):
     """A head near the plain one, fitted on the `share` of each class where a simpler head differs most from it.
 
-    Use it where no attribute is known. Not where labels are wrong, and not with few rows: it learns from a part of them.
+    Use it where no attribute is known. Not where labels are wrong, and not with few rows: it learns from some of them.
     The paper's simpler head is one that was stopped early; here it has the penalty `simpler`, which does not depend on
     a solver's steps. (LaBonte, Muthukumar and Kumar, Towards last-layer retraining for group robustness with fewer
     annotations, NeurIPS 2023: early-stop SELF.)

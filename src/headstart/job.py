@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
 from headstart.data.read import read
-from headstart.data.views import view
-from headstart.errors import PlanError
+from headstart.data.views import hidden, view
+from headstart.errors import NotApplicable, PlanError
 from headstart.evidence import gather
 from headstart.outcome import Seen, conclude, labels_curve, ship
 from headstart.plan import Plan, seconds
@@ -38,6 +38,7 @@ from headstart.selection.shortlist import rank
 SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
 CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's rows
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
+LOOKS_A_SECOND = 20.0  # rows, where this run has not computed any
 LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
 TAIL, TAIL_SECONDS = 0.12, 9.0  # of the budget, at least, are kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
@@ -216,7 +217,7 @@ class Job:
         if number := moved.get("moved"):
             self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
         cheap = whole if data.modality in ("table", "vector") else data  # their columns cost nothing to read
-        return Seen(data, backbone, pooled, metric, moved, self._get, cheap)
+        return Seen(data, backbone, pooled, metric, moved, self._get, self._looker(backbone, data), cheap)
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
@@ -288,6 +289,26 @@ class Job:
         place[train] = np.arange(len(train))
         others = (self._get(backbone, view(data.take(train), k), seen.cut) for k in range(views))
         return replace(seen, views=tuple(other[place] for other in others))
+
+    def _looker(self, backbone: Backbone | None, data: Dataset) -> Callable[[str, np.ndarray], np.ndarray] | None:
+        """Vectors of some rows read in another way, as far as half of the time that is left allows."""
+        if backbone is None:
+            return None
+
+        def look(way: str, rows: np.ndarray) -> np.ndarray:
+            if way != "untrained" and data.modality != "image":
+                raise NotApplicable(f"{data.modality} rows have no {way.partition(':')[0]}")
+            seconds = len(rows) / self.store.speed.get(backbone.name, LOOKS_A_SECOND)
+            if seconds > self.clock.left() / 2:
+                raise NotApplicable(
+                    f"reading {len(rows)} rows again takes about {seconds:.0f} s", do="raise --budget to allow it"
+                )
+            some = data.take(rows)
+            if way == "untrained":
+                return np.asarray(self._get(backbones.get(f"scratch:{backbone.name}"), some, "pooled"))
+            return np.asarray(self._get(backbone, hidden(some, way), "pooled"))
+
+        return look
 
     def _get(self, backbone: Backbone, data: Dataset, cut: str, *besides: str) -> Activations:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""

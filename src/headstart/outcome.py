@@ -39,6 +39,7 @@ class Seen:
     metric: Metric
     moved: dict[str, Any]
     get: Callable[[Backbone, Dataset, str], Activations]  # any other activations, through the store
+    look: Callable[[str, np.ndarray], np.ndarray] | None  # vectors of some rows read in another way
     whole: Dataset  # what a classical winner learns from in the end: all rows of a table, though a sample raced
 
     @property
@@ -116,7 +117,7 @@ def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan) 
     return Evidence(
         modality=data.modality, kind=str(data.target_kind), classes=data.classes, target=seen.target, split=data.split,
         values=np.asarray(seen.pooled), scores=scores, score=score, groups=data.groups, columns=data.columns,
-        attributes=plan.attributes, rows=data.rows, names=data.names, moved=seen.moved, seed=plan.seed,
+        attributes=plan.attributes, rows=data.rows, names=data.names, moved=seen.moved, look=seen.look, seed=plan.seed,
     )  # fmt: skip
 
 

@@ -71,10 +71,10 @@ def compete(
     """Every repair (or those named) on rows X (n, d) with classes y and, where it is known, an attribute.
 
     Each is fitted in five folds and judged on the rows left out, by the mean accuracy of the groups of class and
-    attribute, which is far less noisy than that of the worst alone. The best is refused unless it gains
-    there in nine of ten paired resamples, and the worst group gains at least two points and more than all rows together
-    lose. (A stricter test was measured: it refused most repairs of rare conflicts, and hardly saved anything.) Without an attribute, groups are guessed, and then so is the judgement. The
-    floor is a plain head, or what `floor(fit, held)`, called with positions, says of the rows held out.
+    attribute, which is far less noisy than that of the worst alone. The best is refused unless it gains there in nine
+    of ten paired resamples, and the worst group gains at least two points and more than all rows together lose. Without
+    an attribute, groups are guessed, and then so is the judgement. The floor is a plain head, or what
+    `floor(fit, held)`, called with positions, says of the rows held out.
     """
     names = list(names) or _discover.names("audit.repair")
     space, classes = Space.of(X), int(y.max()) + 1
@@ -124,7 +124,8 @@ def _table(right: dict[str, np.ndarray], groups: np.ndarray, seed: int) -> list[
         table.append(
             {
                 "method": name, "worst": worst, "balanced": balanced, "mean": mean,
-                "gain": balanced - float(floor[1][0]), "low": float(low), "high": float(high), "doubt": float((gains <= 0).mean()),
+                "gain": balanced - float(floor[1][0]), "low": float(low), "high": float(high),
+                "doubt": float((gains <= 0).mean()),
                 "worst_gain": worst - float(floor[0][0]), "cost": mean - float(floor[2][0]),
             }
         )  # fmt: skip

@@ -44,8 +44,8 @@ class Transfer(Check):
         return [
             Finding(
                 code="transfer:far",
-                title=f"On {len(some)} training rows the pre-trained network is not clearly better than the same network"
-                f" untrained ({100 * gain:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}])",
+                title=f"On {len(some)} training rows the pre-trained network is not clearly better than the same"
+                f" network untrained ({100 * gain:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}])",
                 severity="info",
                 do="Expect little from frozen features; see what fine-tuning, another network or plain features give.",
                 evidence={"gain": round(gain, 4), "low": round(low, 4), "high": round(high, 4), "rows": len(some)},

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 import headstart
 from headstart import backbones
 from headstart._compute import threads
+from headstart._look import looker
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit import _base
@@ -165,7 +166,8 @@ class _Auditor:
         assert data.target is not None
         train = data.rows_of("train")
         metric = metric_for(data.target[train] if len(train) else data.target, str(data.target_kind))
-        return Seen(data, backbone, pooled, metric, moved, self._get, data)
+        look = looker(backbone, data, self._get)
+        return Seen(data, backbone, pooled, metric, moved, self._get, look, data)
 
     def _get(self, backbone: Backbone, data: Dataset, cut: str) -> Activations:
         return self.store.get(backbone, data, {cut}, precision=self.plan.precision)[cut]

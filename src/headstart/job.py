@@ -17,6 +17,7 @@ from headstart import _discover, backbones
 from headstart._compute import give_back, threads
 from headstart._journal import Journal
 from headstart._listen import Listener
+from headstart._look import looker
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.backbones._base import Backbone
@@ -236,7 +237,9 @@ class Job:
         if number := moved.get("moved"):
             self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
         cheap = whole if data.modality in ("table", "vector") else data  # their columns cost nothing to read
-        return Seen(data, backbone, pooled, metric, moved, self._get, cheap)
+        rate = self.store.speed.get(backbone.name) if backbone else None
+        look = looker(backbone, data, self._get, lambda: self.clock.left() / 2, rate)
+        return Seen(data, backbone, pooled, metric, moved, self._get, look, cheap)
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""

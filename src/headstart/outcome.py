@@ -50,6 +50,7 @@ class Seen:
     metric: Metric
     moved: dict[str, Any]
     get: Callable[[Backbone, Dataset, str], Activations]  # any other activations, through the store
+    look: Callable[[str, np.ndarray], np.ndarray] | None  # vectors of some rows read in another way
     whole: Dataset  # what a classical winner learns from in the end: all rows of a table, though a sample raced
 
     @property
@@ -82,7 +83,7 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
         target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
-        **_trust(told, y, str(data.target_kind)),
+        **trust(told, y, str(data.target_kind)),
     )  # fmt: skip
     summary = None
     if data.target_kind == "label" and read is not None and read.kind in FLAT and not technique.together:
@@ -113,7 +114,7 @@ def _familiar(seen: Activations, data: Dataset) -> Familiar | None:
         return None
 
 
-def _trust(scores: np.ndarray, y: np.ndarray, kind: str) -> dict[str, Any]:
+def trust(scores: np.ndarray, y: np.ndarray, kind: str) -> dict[str, Any]:
     """What held-out rows say of a model's probabilities: how sure it may be, and from where on a class is possible."""
     if kind == "number":
         return {}
@@ -172,7 +173,7 @@ def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan, 
         values=np.asarray(seen.pooled) if has_vectors else np.empty((len(data), 0)), scores=scores, score=score,
         groups=data.groups, columns=data.columns, attributes=plan.attributes, owners=owners(data.columns),
         metadata=metadata(data), own_split=data.own_split, qhat=card.qhat, rows=data.rows, names=data.names,
-        moved=seen.moved, seed=plan.seed,
+        moved=seen.moved, look=seen.look, seed=plan.seed,
     )  # fmt: skip
 
 

@@ -24,6 +24,11 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  source_free: true without source rows (then shift is {mean, mean_p, spread, spread_p, kinds, ...}),
                  labels: with --target-labels {method, apart, better, asked, wins, losses, evidence, against, level,
                  words}}
+    repair       {} for a run; for a repair {decision: "repaired"|"refused", finding, attribute (null: groups were
+                 guessed), method, why, table: [{method, worst, balanced, mean, gain, low, high, doubt, worst_gain,
+                 cost}] on rows that were held out, before and after: {overall: Score, worst: Score,
+                 groups: [{group, rows, value}]} on test rows, gain and worst_gain: {value, low, high} on test rows,
+                 seconds}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}],
                   unseen: {helped, gain, low, high, words} | null}   with domains: pre-training on held-out domains
     domains      {} without --domain; else {column, technique, backbone (what ships), how, words, worst,
@@ -81,6 +86,7 @@ class Result:
     verdict: dict[str, Any] = field(default_factory=dict)
     adaptation: dict[str, Any] = field(default_factory=dict)
     domains: dict[str, Any] = field(default_factory=dict)
+    repair: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     unchecked: list[list[str]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)

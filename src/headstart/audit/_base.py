@@ -42,9 +42,9 @@ class Finding:
 class Evidence:
     """What every check may look at: one data set as arrays, and what the model that ships says of its test rows.
 
-    Positions are those of the n rows. `look` computes the vectors of all rows read in another way, through the store:
-    "untrained" (the same network, random weights), "border" (pictures whose middle is hidden); NotApplicable where that
-    makes no sense.
+    Positions are those of the n rows. `look` computes the vectors of some rows read in another way, through the store:
+    "untrained" (the same network, random weights), "border" (pictures whose middle is hidden), "corner:0" to "corner:3"
+    (one corner hidden); NotApplicable where that makes no sense, or where the budget does not allow it.
     """
 
     modality: str
@@ -65,7 +65,7 @@ class Evidence:
     rows: Sequence[Any] = ()  # the raw rows: a text, a path, a dict
     names: np.ndarray | None = None
     moved: dict[str, Any] = field(default_factory=dict)  # what was noticed when near duplicates were brought together
-    look: Callable[[str], np.ndarray] | None = None
+    look: Callable[[str, np.ndarray], np.ndarray] | None = None
     seed: int = 0
 
     def of(self, split: str) -> np.ndarray:

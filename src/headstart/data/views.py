@@ -1,4 +1,4 @@
-"""Other views of pictures: the same content seen a little differently, always the same for one number."""
+"""Other views of pictures: a little different, always the same for one number; or with a part hidden."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from headstart.data.dataset import Dataset
 from headstart.data.images import decode
 
 LEAST = 0.6  # share of a picture's area that a view shows at least
+MIDDLE = 0.2  # of each side stays where the middle is hidden
+CORNER = 0.25  # of each side is hidden in a corner
 LIGHT = 0.25  # brightness, contrast and colour change by up to this share
 
 
@@ -41,6 +43,34 @@ class View:
         for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
             image = enhance(image).enhance(float(rng.uniform(1 - LIGHT, 1 + LIGHT)))
         return image
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A picture with a part painted grey: its middle ("border"), or the corner of a number ("corner:0" to 3)."""
+
+    row: Any
+    part: str
+
+    def decode(self, at_least: int | None = None) -> Image.Image:
+        """Decode the picture and hide the part."""
+        image = decode(self.row, at_least).copy()
+        width, height = image.size
+        if self.part == "border":
+            box = [MIDDLE * width, MIDDLE * height, (1 - MIDDLE) * width, (1 - MIDDLE) * height]
+        else:
+            number = int(self.part.rpartition(":")[2])
+            x, y = (number % 2) * (1 - CORNER), (number // 2) * (1 - CORNER)
+            box = [x * width, y * height, (x + CORNER) * width, (y + CORNER) * height]
+        left, top, right, bottom = (round(v) for v in box)
+        image.paste((128, 128, 128), (left, top, right, bottom))
+        return image
+
+
+def hidden(data: Dataset, part: str) -> Dataset:
+    """The same rows with a part hidden, with ids of their own, so that a store keeps them apart."""
+    rows = [Hidden(row, part) for row in data.rows]
+    return replace(data, rows=rows, ids=np.array([f"{row}~{part}" for row in data.ids]))
 
 
 def view(data: Dataset, number: int) -> Dataset:

@@ -69,6 +69,22 @@ def domains(result: Result) -> list[str]:
     return [*lines, TOGETHER.format(told["column"])] if told["together"] else lines
 
 
+def repair(result: Result) -> str:
+    """What a repair decided, and what it did to rows that it had not touched, as plain lines."""
+    told = result.repair
+    lines = ["", f"{told['decision']}: {told['why']}", ""]
+    for name in ("overall", "worst"):
+        words = {"overall": str(result.test["metric"]).replace("_", " "), "worst": "worst group"}[name]
+        before, after = told["before"][name], told["after"][name]
+        said = " to ".join(f"{s['value']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for s in (before, after))
+        lines.append(f"  {words} on {after['rows']:,} test rows: {said}")
+    lines += [
+        f"  {g['group']} ({g['rows']} rows): {b['value']:.3f} to {g['value']:.3f}"
+        for b, g in zip(told["before"]["groups"], told["after"]["groups"], strict=True)
+    ]
+    return "\n".join([*lines, ""])
+
+
 def summary(result: Result) -> str:
     """Verdict, what ships, the leaderboard and the findings, as plain lines.
 

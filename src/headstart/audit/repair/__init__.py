@@ -1,0 +1,1 @@
+"""Ways to repair a head on stored activations: one file, one way."""

@@ -1,0 +1,134 @@
+"""Does the model go by something that merely came along with the target, such as the scanner or the site?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2_contingency
+
+from headstart.audit._base import Check, Evidence, Finding
+from headstart.audit._erasure import leace, within
+from headstart.audit._lean import ROWS, decoded, lean, usual
+from headstart.audit._levels import levels
+from headstart.errors import NotApplicable
+from headstart.techniques._linear import Scaler, class_weights, ridge_path, sharpness, targets, to_probability
+
+
+class Shortcut(Check):
+    """An attribute that goes with the target, shows in the activations, and on which the model leans.
+
+    Use it for every attribute that should not matter: name them with --attribute. All three must hold: the attribute
+    and the class are associated among the training rows (chi-squared test); a linear probe tells it among rows of one
+    class; and rows of one class score higher for the classes that their attribute usually goes with: test rows under
+    the served model, and, as these are few, other rows under a ridge head that was fitted without them. The last two
+    are permutation tests, each at `level` over the number of attributes, so that less than one clean run in a hundred
+    is alarmed. It cannot tell a shortcut from an attribute that rightly matters: that is for a person to say.
+    (Geirhos et al., Shortcut learning in deep neural networks, 2020.)
+
+    >>> from headstart.audit._example import evidence
+    >>> made = evidence(columns={"site": np.arange(600) % 2}, attributes=("site",))
+    >>> Shortcut()(made)
+    []
+    """
+
+    def __init__(self, level: float = 0.01, tied: float = 0.9) -> None:
+        self.level = level
+        self.tied = tied
+
+    def __call__(self, evidence: Evidence) -> list[Finding]:
+        if evidence.kind != "label":
+            raise NotApplicable("shortcuts are looked for where a row has one class")
+        if not evidence.attributes:
+            raise NotApplicable("no attribute was named", do="name columns that should not matter with --attribute")
+        found = [self._one(evidence, name) for name in evidence.attributes]
+        return [f for f in found if f is not None]
+
+    def _one(self, evidence: Evidence, name: str) -> Finding | None:
+        codes, names = levels(evidence.columns[name])
+        train, test = evidence.of("train"), evidence.of("test")
+        y, level = evidence.target, self.level / len(evidence.attributes)
+        strength, p = association(codes[train], y[train])
+        if p > level:
+            return None
+        told = {"attribute": name, "levels": list(names), "association": round(strength, 3)}
+        if strength >= self.tied:
+            return Finding(
+                code=f"shortcut:{name}",
+                title=f"{name!r} and the target go together so closely that nothing tells which of them was learnt",
+                severity="serious",
+                do=f"Add rows in which {name!r} and the target do not go together; no method can make up for them.",
+                evidence=told,
+            )
+        rng = np.random.default_rng(evidence.seed)
+        some = rng.permutation(np.flatnonzero(evidence.split != "test"))[:ROWS]
+        shown, p_shown = decoded(evidence.values[some], codes[some], y[some], rng)
+        pull = usual(codes[train], y[train], len(evidence.classes))
+        size, _ = lean(evidence.scores, y[test], codes[test], pull, rng)
+        told_known, known = left_out(evidence)
+        scores = np.concatenate([evidence.scores, told_known])
+        both = np.concatenate([test, known])
+        part = y[both] + len(evidence.classes) * (np.arange(len(both)) >= len(test))  # exchanged within class and part
+        _, p_lean = lean(scores, part, codes[both], pull, rng)
+        p_lean = p_lean if size > 0 else 1.0
+        if max(p_shown, p_lean) > level:
+            return None
+        gap = with_and_against(evidence.scores.argmax(1), y[test], codes[test], pull)
+        told |= {
+            "decoded_r2": round(shown, 3), "decoded_p": p_shown, "lean": round(size, 4), "lean_p": p_lean, **gap,
+            **_erased(evidence, codes, train, test),
+        }  # fmt: skip
+        return Finding(
+            code=f"shortcut:{name}",
+            title=f"The model leans on {name!r}: right on {_share(gap['with'])} of the rows where it goes with the"
+            f" class as usual, on {_share(gap['against'])} where it does not",
+            severity="serious" if (gap["with"] or 0) - (gap["against"] or 0) >= 0.1 else "warning",
+            do=f"If {name!r} should not matter, headstart repair --finding shortcut:{name} trains the head again,"
+            " leaning less on it; rows that break the association help most.",
+            evidence=told,
+        )
+
+
+def left_out(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """What a ridge head says of each row of train and valid that it was fitted without; and their positions."""
+    known = np.flatnonzero(evidence.split != "test")
+    X, y = evidence.values[known], targets(evidence.target[known])
+    fit = ridge_path(Scaler.of(X)(X), y, class_weights(evidence.target[known]))
+    told = np.pad(fit.held_out, ((0, 0), (0, len(evidence.classes) - y.shape[1])))
+    return to_probability(told, sharpness(told, evidence.target[known]), labels=False), known
+
+
+def association(codes: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Cramer's V of two codes, and the p-value of the chi-squared test."""
+    counts = np.zeros((int(codes.max()) + 1, int(y.max()) + 1))
+    np.add.at(counts, (codes, y), 1)
+    counts = counts[counts.sum(1) > 0][:, counts.sum(0) > 0]
+    if min(counts.shape) < 2:
+        return 0.0, 1.0
+    statistic, p, _, _ = chi2_contingency(counts, correction=False)
+    return float(np.sqrt(statistic / counts.sum() / (min(counts.shape) - 1))), float(p)
+
+
+def with_and_against(said: np.ndarray, y: np.ndarray, codes: np.ndarray, pull: np.ndarray) -> dict[str, Any]:
+    """Share of right answers where the level speaks for the true class, and where it speaks against it."""
+    speaks, right = pull[codes, y], said == y
+    sides = {"with": speaks > 0, "against": speaks < 0}
+    shares = {k: round(float(right[v].mean()), 4) if v.any() else None for k, v in sides.items()}
+    return {**shares, "rows_with": int(sides["with"].sum()), "rows_against": int(sides["against"].sum())}
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"
+
+
+def _erased(evidence: Evidence, codes: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[str, Any]:
+    """What a plain head says before and after the attribute was erased from the activations, within the classes."""
+    scaler = Scaler.of(evidence.values[train])
+    X, Z, y = scaler(evidence.values[train]), scaler(evidence.values[test]), evidence.target
+    fit = ridge_path(X, targets(y[train]), class_weights(y[train]))
+    inner = within(X, y[train])
+    erase = leace(inner, within(np.eye(int(codes.max()) + 1)[codes[train]], y[train]))
+    before = (Z @ fit.coef + fit.intercept).argmax(1)
+    after = ((Z - (Z - X.mean(0)) @ erase.matrix.T) @ fit.coef + fit.intercept).argmax(1)
+    right = [round(float((said == y[test]).mean()), 4) for said in (before, after)]
+    return {"erased": {"flips": round(float((before != after).mean()), 4), "before": right[0], "after": right[1]}}

@@ -1,0 +1,68 @@
+"""Is the task far from what the pre-trained network knows?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headstart.audit._base import Check, Evidence, Finding
+from headstart.errors import NotApplicable
+from headstart.techniques._linear import Scaler, class_weights, ridge_path, targets
+
+DRAWS = 1000
+
+
+class Transfer(Check):
+    """A forecast from training rows alone: does a head on the pre-trained network beat one on it untrained?
+
+    Use it to know early whether pre-training has anything to give: left-out accuracy of two ridge heads on at most
+    `rows` training rows, one on the network's activations, one on those of the same network with random weights. It
+    speaks ("info") where the 95 % interval of the difference does not lie above zero. Silent where pre-training plainly
+    helps. Transferability scores that need the classes of the pre-training (LEEP, NCE) are left out: most of the
+    networks here bring none. (The comparison is that of Kornblith et al., Do better ImageNet models transfer better?,
+    CVPR 2019, at the price of one more pass over the sample.)
+
+    >>> from headstart.audit._example import evidence
+    >>> made = evidence(look=lambda way, rows: np.random.default_rng(0).normal(size=(len(rows), 20)))
+    >>> Transfer()(made)
+    []
+    >>> [f.code for f in Transfer()(evidence(look=lambda way, rows: made.values[rows]))]
+    ['transfer:far']
+    """
+
+    def __init__(self, rows: int = 200) -> None:
+        self.rows = rows
+
+    def __call__(self, evidence: Evidence) -> list[Finding]:
+        if evidence.kind != "label" or evidence.look is None:
+            raise NotApplicable("a forecast needs a pre-trained network and one class a row")
+        some = np.random.default_rng(evidence.seed).permutation(evidence.of("train"))[: self.rows]
+        y = np.unique(evidence.target[some], return_inverse=True)[1]
+        frozen, untrained = (left_out_right(v, y) for v in (evidence.values[some], evidence.look("untrained", some)))
+        gain, low, high = forecast(frozen, untrained, evidence.seed)
+        if low > 0:
+            return []
+        return [
+            Finding(
+                code="transfer:far",
+                title=f"On {len(some)} training rows the pre-trained network is not clearly better than the same"
+                f" network untrained ({100 * gain:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}])",
+                severity="info",
+                do="Expect little from frozen features; see what fine-tuning, another network or plain features give.",
+                evidence={"gain": round(gain, 4), "low": round(low, 4), "high": round(high, 4), "rows": len(some)},
+            )
+        ]
+
+
+def left_out_right(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) whether a ridge head that was fitted without the row gives it its class."""
+    fit = ridge_path(Scaler.of(X)(X), targets(y), class_weights(y))
+    return np.asarray(fit.held_out.argmax(1) == y, dtype=float)
+
+
+def forecast(frozen: np.ndarray, untrained: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """Mean difference of two series of right answers to the same rows, and its 95 % bootstrap interval."""
+    apart = frozen - untrained
+    n = len(apart)
+    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=DRAWS) @ apart / n
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return float(apart.mean()), float(low), float(high)

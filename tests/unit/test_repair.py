@@ -1,0 +1,137 @@
+"""Repairs: each mends a planted shortcut, none is taken where it does not help, and the closed form keeps its word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart import _discover
+from headstart.audit._erasure import leace, within
+from headstart.audit.repair._base import Task, guess
+from headstart.audit.repair._compete import FLOOR, by_group, compete, judged
+from headstart.audit.repair._example import rows, task
+from headstart.audit.repair._head import Head, Space, fit
+from headstart.errors import NotApplicable
+
+X, Y, SITE = rows(900, 0)
+NEW, NEW_Y, NEW_SITE = rows(3000, 1)
+GROUPS = NEW_Y * 2 + NEW_SITE
+WITH_GROUPS = ("dfr", "erasure", "group_dro", "resample", "reweight")
+
+
+def worst(head: Head) -> float:
+    return float(by_group((head(NEW).argmax(1) == NEW_Y).astype(float), GROUPS)[0][0])
+
+
+def test_every_repair_that_knows_the_groups_mends_the_worst_one() -> None:
+    made = Task(X, Y, SITE, 2, 0.01)
+    plain = worst(made.plain)
+    assert plain < 0.75  # the shortcut hurts
+    for name in WITH_GROUPS:
+        assert worst(_discover.load("audit.repair", name)()(made)) > plain + 0.1, name
+
+
+def test_repairs_without_groups_weigh_the_rows_that_break_the_shortcut() -> None:
+    made = Task(X, Y, None, 2, 0.01)
+    assert {*WITH_GROUPS, "afr", "disagreement", "clean_labels"} == set(_discover.names("audit.repair"))
+    for name in ("afr", "disagreement"):
+        assert worst(_discover.load("audit.repair", name)()(made)) > worst(made.plain) + 0.02, name
+
+
+def test_label_errors_are_left_out() -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random(3600) < 0.5).astype(int)
+    Z = rng.normal(size=(3600, 40)) + 0.5 * (2 * y[:, None] - 1) * (np.arange(40) < 10)
+    wrong = rng.random(600) < 0.25
+    made = Task(Z[:600], np.where(wrong, 1 - y[:600], y[:600]), None, 2, 0.1)
+    head = _discover.load("audit.repair", "clean_labels")()(made)
+    told, plain = ((h(Z[600:]).argmax(1) == y[600:]).mean() for h in (head, made.plain))
+    assert told > plain + 0.015
+
+
+def test_a_shortcut_is_mended_and_a_clean_set_is_left_alone() -> None:
+    decision = compete(X, Y, SITE)
+    assert decision.method is not None
+    assert decision.head is not None
+    scaled = decision.head(decision.space(NEW)).argmax(1) == NEW_Y
+    plain = fit(X, Y, np.ones(len(Y)), 0.01, classes=2)(NEW).argmax(1) == NEW_Y
+    assert by_group(scaled.astype(float), GROUPS)[0] > by_group(plain.astype(float), GROUPS)[0] + 0.1
+    clean, y, site = rows(600, 3, share=0.5)
+    refused = compete(clean, y, site)
+    assert refused.method is None
+    assert refused.head is None
+    assert "nothing helped" in refused.why
+    assert refused.table[0]["method"] == FLOOR
+
+
+def test_a_head_outside_is_the_head_inside() -> None:
+    space = Space.of(X)
+    head = fit(space(X), Y, np.ones(len(Y)), 0.01, classes=2)
+    mean, coef, intercept = space.outside(head)
+    inside = space(NEW) @ head.coef + head.intercept
+    np.testing.assert_allclose((NEW - mean) @ coef + intercept, inside, atol=1e-9)
+
+
+def test_the_head_is_logistic_regression() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(Y))
+    ours = fit(X, Y, weight, 0.01, classes=2, steps=500)
+    # two columns share one difference, so half the penalty falls on it
+    peer = LogisticRegression(C=2 / (0.01 * weight.sum()), tol=1e-8, max_iter=1000).fit(X, Y, sample_weight=weight)
+    np.testing.assert_allclose(ours.coef[:, 1] - ours.coef[:, 0], peer.coef_[0], atol=2e-3)
+
+
+def test_leace_leaves_no_covariance_and_changes_least() -> None:
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(300, 8)) @ rng.normal(size=(8, 8))
+    Z = np.eye(3)[rng.integers(0, 3, 300)]
+    mixed[:, :2] += Z[:, :2] * 2
+    centred = mixed - mixed.mean(0)
+    cross = centred.T @ (Z - Z.mean(0)) / 300
+    clean = leace(mixed, Z, shrink=False)(mixed)
+    assert np.abs((clean - clean.mean(0)).T @ (Z - Z.mean(0))).max() < 1e-8
+    assert np.abs(leace(mixed, Z).matrix @ cross - cross).max() < 1e-8  # shrunk: still none left
+    change = ((clean - mixed) ** 2).sum()
+    basis = np.linalg.svd(cross, full_matrices=False)[0][:, :2]
+    assert change < (((centred @ basis) @ basis.T) ** 2).sum() - 1e-6  # less than the orthogonal projection
+    covariance = centred.T @ centred / 300
+    for seed in range(20):  # and than other oblique projections that leave no covariance either
+        other = covariance + 0.3 * np.cov(np.random.default_rng(seed).normal(size=(8, 20)))
+        inverse = np.linalg.inv(other)
+        oblique = cross[:, :2] @ np.linalg.inv(cross[:, :2].T @ inverse @ cross[:, :2]) @ cross[:, :2].T @ inverse
+        assert np.abs(oblique @ cross - cross).max() < 1e-8
+        assert change <= ((centred @ oblique.T) ** 2).sum() + 1e-8
+
+
+def test_erasure_leaves_nothing_of_the_attribute_within_the_classes() -> None:
+    made = task(known=None)
+    _, _, attribute = rows(400, 0)
+    erase = leace(within(made.X, made.y), within(np.eye(2)[attribute], made.y))
+    left = within(made.X @ (np.eye(12) - erase.matrix).T, made.y).T @ within(np.eye(2)[attribute], made.y)
+    assert np.abs(left).max() < 1e-8
+
+
+def test_guessed_levels_go_with_the_shortcut() -> None:
+    made = Task(X, Y, None, 2, 0.01)
+    level = guess(made.X, made.y, made.ease)
+    against = SITE != Y
+    assert level[against].mean() > level[~against].mean() + 0.5
+
+
+def test_small_groups_are_judged_together() -> None:
+    codes, kept = judged(np.repeat([0, 1, 2], [20, 3, 4]))
+    assert kept.tolist() == [0, -1]
+    assert np.bincount(codes).tolist() == [20, 7]
+    assert by_group(np.repeat([1.0, 0.0, 1.0], [20, 3, 4]), np.repeat([0, 1, 2], [20, 3, 4]))[0] == 4 / 7
+
+
+def test_what_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from headstart.audit.repair.dfr import Dfr
+
+    def never(self: Dfr, task: Task) -> Head:
+        raise NotApplicable("not today")
+
+    monkeypatch.setattr(Dfr, "__call__", never)
+    with pytest.raises(NotApplicable, match="not today"):
+        compete(X, Y, SITE, names=["dfr"])

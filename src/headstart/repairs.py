@@ -26,7 +26,7 @@ from headstart.errors import DataError, HeadstartError, NotApplicable, PlanError
 from headstart.evidence import gather
 from headstart.job import Job
 from headstart.model import Model
-from headstart.outcome import Seen, observed
+from headstart.outcome import Seen, observed, trust
 from headstart.plan import Plan
 from headstart.result import Result, write_json
 from headstart.selection.contender import make

@@ -38,7 +38,7 @@ from headstart.selection.shortlist import rank
 SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
 CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's rows
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
-LOOKS_A_SECOND = 20.0  # rows, where this run has not computed any
+LOOKS_A_SECOND = 8.0  # rows, where this run has not computed any
 LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
 TAIL, TAIL_SECONDS = 0.12, 9.0  # of the budget, at least, are kept for the test, the report and the model folder
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
@@ -291,7 +291,7 @@ class Job:
         return replace(seen, views=tuple(other[place] for other in others))
 
     def _looker(self, backbone: Backbone | None, data: Dataset) -> Callable[[str, np.ndarray], np.ndarray] | None:
-        """Vectors of some rows read in another way, as far as half of the time that is left allows."""
+        """Vectors of some rows read in another way, as far as a quarter of the time that is left allows."""
         if backbone is None:
             return None
 
@@ -299,7 +299,7 @@ class Job:
             if way != "untrained" and data.modality != "image":
                 raise NotApplicable(f"{data.modality} rows have no {way.partition(':')[0]}")
             seconds = len(rows) / self.store.speed.get(backbone.name, LOOKS_A_SECOND)
-            if seconds > self.clock.left() / 2:
+            if seconds > self.clock.left() / 4:
                 raise NotApplicable(
                     f"reading {len(rows)} rows again takes about {seconds:.0f} s", do="raise --budget to allow it"
                 )

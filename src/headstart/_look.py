@@ -14,7 +14,7 @@ from headstart.data.dataset import Dataset
 from headstart.data.views import hidden
 from headstart.errors import NotApplicable
 
-RATE = 20.0  # rows a second, where none was measured
+RATE = 8.0  # rows a second, where none was measured
 Look = Callable[[str, np.ndarray], np.ndarray]
 
 

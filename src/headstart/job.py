@@ -238,7 +238,7 @@ class Job:
             self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
         cheap = whole if data.modality in ("table", "vector") else data  # their columns cost nothing to read
         rate = self.store.speed.get(backbone.name) if backbone else None
-        look = looker(backbone, data, self._get, lambda: self.clock.left() / 2, rate)
+        look = looker(backbone, data, self._get, lambda: self.clock.left() / 4, rate)  # several checks may look
         return Seen(data, backbone, pooled, metric, moved, self._get, look, cheap)
 
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:

@@ -1,6 +1,7 @@
 """How often each check speaks where nothing is wrong, and where a fault of three strengths was planted; and its time.
 
 python -m benchmarks.audit [DATA SETS]
+python -m benchmarks.audit labels     # labels of real sets, a share of them made wrong
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
 from tests.made import faults
 
+from headstart import backbones
+from headstart.activations.store import ActivationStore
 from headstart.audit._base import Evidence, audit
+from headstart.data.dataset import SPLITS
+from headstart.data.read import read
 
 CLEAN = ({"rows": 200, "dims": 10}, {"rows": 600, "classes": 4, "dims": 20}, {"rows": 300, "dims": 384})
 FOUND = 20  # data sets a strength
+KEPT = (720, 240, 240)  # rows of a real set
 PLANTED: dict[str, Callable[[Evidence, str], Evidence]] = {
     "calibration:ece": faults.too_sure,
     "conformal:coverage": faults.moved_scores,
@@ -64,6 +71,34 @@ def lines(sets: int) -> Iterator[str]:
         yield f"| `{code}` | {alarms[True]}/{alarms.total()} | {shares} | {took:.2f} |"
 
 
+def flipped() -> Iterator[str]:
+    yield "Command: `python -m benchmarks.audit labels`\n"
+    yield "| set | made wrong | estimated | rows named | wrong among the first 50 |\n|---|---|---|---|---|"
+    store = ActivationStore()
+    for name in ("cancer", "heart", "emoji", "reviews"):
+        data = read(f"sample:{name}")
+        data = data.take(np.sort(np.concatenate([data.sample(s, n) for s, n in zip(SPLITS, KEPT, strict=True)])))
+        known = backbones.candidates(data.modality) if data.modality != "table" else []
+        backbone = backbones.get(known[0]) if known else backbones.get("columns", data)
+        values = np.asarray(store.get(backbone, data, {"pooled"})["pooled"])
+        for share in (0.0, 0.05, 0.1, 0.2):
+            rng = np.random.default_rng(0)
+            wrong = rng.random(len(data)) < share
+            other = (data.target + rng.integers(1, len(data.classes), len(data))) % len(data.classes)
+            made = Evidence(
+                modality=data.modality, kind="label", classes=data.classes, target=np.where(wrong, other, data.target),
+                split=data.split, values=values, scores=np.empty((0, len(data.classes))),
+            )  # fmt: skip
+            found, _ = audit(made, ("label_errors",))
+            if not found:
+                yield f"| {name} | {share:.0%} | nothing was said | | |"
+                continue
+            told = found[0].evidence
+            right = wrong[[s["position"] for s in told["suspects"]]].mean()
+            yield f"| {name} | {share:.0%} | {told['share']:.1%} | {told['rows']} | {right:.0%} |"
+
+
 if __name__ == "__main__":
-    for line in lines(int(sys.argv[1]) if len(sys.argv) > 1 else 200):
+    word = sys.argv[1] if len(sys.argv) > 1 else "200"
+    for line in flipped() if word == "labels" else lines(int(word)):
         print(line, flush=True)

@@ -81,7 +81,10 @@ class _Adaptation(Job):
             other = read_rows(plan.adapt_to, modality=data.modality, inputs=data.inputs)
             self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
         with self._stage("choose the pre-trained model"):
-            backbone, shortlist, _ = self._choose(data)
+            is_table = data.modality in ("table", "vector") and not plan.backbones
+            backbone, shortlist, _ = (
+                (None, [], 0.0) if is_table else self._choose(data)
+            )  # columns beat sentences of them
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
             for spec in plan.techniques:
                 readable(spec, reader)

@@ -169,9 +169,13 @@ class Job:
 
     def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]], float]:
         """Rank the candidates on some training rows; also rows a second of the chosen one, 0 where all were known."""
-        names = list(self.plan.backbones) or backbones.candidates(data.modality)
+        plain = backbones.classical(data.modality)
+        names = [n for n in self.plan.backbones or backbones.candidates(data.modality) if n != plain]
         if not names:
-            self.listener.say(f"no pre-trained model reads {data.modality} rows: only the classical ones will run")
+            asked = (
+                f"{plain} was asked for" if self.plan.backbones else f"no pre-trained model reads {data.modality} rows"
+            )
+            self.listener.say(f"{asked}: only the classical ones will run")
             return None, [], 0.0
         seen, spent = {}, dict.fromkeys(names, 0.0)
 

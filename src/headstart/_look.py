@@ -22,8 +22,11 @@ def looker(
     backbone: Backbone | None, data: Dataset, get: Callable[[Backbone, Dataset, str], Activations],
     left: Callable[[], float] = lambda: math.inf, rate: float | None = None,
 ) -> Look | None:  # fmt: skip
-    """What gives the vectors of some rows read in another way, where that takes no more than the seconds `left`."""
-    if backbone is None:
+    """What gives the vectors of some rows read in another way, where that takes no more than the seconds `left`.
+
+    None for features that know nothing beforehand: there is no other way to read them.
+    """
+    if backbone is None or backbone.name == backbones.classical(data.modality):
         return None
 
     def look(way: str, rows: np.ndarray) -> np.ndarray:

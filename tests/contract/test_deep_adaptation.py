@@ -24,7 +24,7 @@ from headstart.techniques._deep import Deep
 
 NAMES = [n for n in _discover.names("techniques") if _discover.load("techniques", n).needs_target]
 TRAINED = [n for n in NAMES if issubclass(_discover.load("techniques", n), Deep)]
-SHORT = {"least": 150, "head_lr": 3e-3}
+SHORT = {"least": 250, "head_lr": 3e-3}  # steps: an adversary takes more than the others
 
 
 class Top(nn.Module):

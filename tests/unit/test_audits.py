@@ -16,7 +16,7 @@ from headstart.backbones.columns import Columns
 from headstart.data.read import read
 from headstart.errors import DataError, ModelError, PlanError
 from headstart.model import Card, Model, load
-from headstart.outcome import _trust
+from headstart.outcome import trust
 from headstart.plan import Plan
 from headstart.techniques.boosting import Boosting
 
@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = Card(
         backbone="columns", technique="boosting", cut="pooled", params={}, target_kind="label", classes=data.classes,
         modality="table", inputs=INPUTS, target="finding",
-        **_trust(fitted.predict_proba(seen[valid]), data.target[valid], "label"),
+        **trust(fitted.predict_proba(seen[valid]), data.target[valid], "label"),
     )  # fmt: skip
     (home / "run").mkdir()
     (home / "run" / "plan.toml").write_text(plan.to_toml())

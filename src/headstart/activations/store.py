@@ -30,6 +30,7 @@ SHARD_ROWS, SHARD_BYTES = 1024, 32 << 20  # a shard is what a crash can lose
 Stream = Iterable[tuple[np.ndarray, engine.Values]]
 RAGGED = ("tokens", "ids")
 HALF_MAX = 6e4  # float16 ends at 65504
+TIMED = 16  # rows: of fewer, the time says what a call costs, not what a row does
 LIMIT = 20 << 30  # bytes, or a fifth of the free disk where that is less
 
 
@@ -87,7 +88,8 @@ class ActivationStore:
             scaled = engine.scales(backbone, precision)
             stream = _stream(backbone, new, wanted, route, scaled=scaled)
             self._compute(backbone, new, homes, stream, lambda done: tell(known_rows + done, total))
-            self.speed[backbone.name] = len(missing) / max(time.monotonic() - start, 1e-6)
+            if len(missing) >= TIMED or backbone.name not in self.speed:
+                self.speed[backbone.name] = len(missing) / max(time.monotonic() - start, 1e-6)
         return {cut: self._gather(backbone, cut, homes[cut], data.ids) for cut in wanted}
 
     def entries(self) -> list[dict[str, Any]]:

@@ -82,4 +82,4 @@ def balanced(y: np.ndarray, codes: np.ndarray, most: int, rng: np.random.Generat
         own = [rng.permutation(np.flatnonzero((y == c) & (codes == k))) for k in levels_]
         size = min(*(len(o) for o in own), max(1, most // (len(classes) * len(levels_))))
         kept += [o[:size] for o in own]
-    return np.sort(np.concatenate(kept))
+    return np.sort(np.concatenate(kept)) if kept else np.empty(0, dtype=int)

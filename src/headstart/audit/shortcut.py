@@ -41,6 +41,8 @@ class Shortcut(Check):
             raise NotApplicable("shortcuts are looked for where a row has one class")
         if not evidence.attributes:
             raise NotApplicable("no attribute was named", do="name columns that should not matter with --attribute")
+        if not len(evidence.of("train")):
+            raise NotApplicable("the rows that the model learnt from are not here", expected="the run's own data")
         found = [self._one(evidence, name) for name in evidence.attributes]
         return [f for f in found if f is not None]
 

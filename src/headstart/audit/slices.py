@@ -85,23 +85,24 @@ class Slices(Check):
                 p = confirmed(all_wrong, all_expected, np.concatenate([inside, candidate.rows[known]]))
             if p <= self.level / len(tried) and not any(_same(candidate, other) for _, other in found):
                 found.append((p, candidate))
-        return [self._finding(evidence, k, p, s, wrong, test) for k, (p, s) in enumerate(found[: self.told], 1)]
+        return [self._finding(evidence, k, p, s, (served, foreseen)) for k, (p, s) in enumerate(found[: self.told], 1)]
 
     def _finding(
-        self, evidence: Evidence, number: int, p: float, found: Slice, wrong: np.ndarray, test: np.ndarray
+        self, evidence: Evidence, number: int, p: float, found: Slice, errors: tuple[np.ndarray, np.ndarray]
     ) -> Finding:
+        test, (wrong, foreseen) = evidence.of("test"), errors
         inside = found.rows[test]
         order = test[inside][np.argsort(-found.depth[test[inside]], kind="stable")][:EXAMPLES]
-        rate, rest = float(wrong[inside].mean()), float(wrong[~inside].mean())
+        rate, due, rest = (float(v.mean()) for v in (wrong[inside], foreseen[inside], wrong[~inside]))
         return Finding(
             code=f"slices:{number}",
-            title=f"{found.words}: {100 * rate:.0f} % of {int(inside.sum())} test rows are wrong, {100 * rest:.0f} %"
-            " of the others",
+            title=f"{found.words}: {100 * rate:.0f} % of {int(inside.sum())} test rows are wrong, where the model is as"
+            f" sure as if {100 * due:.0f} % were",
             severity="serious" if rate >= 0.5 and len(evidence.classes) == 2 else "warning",
             do=f"Look at the rows listed; label more like them, or try headstart repair --finding slices:{number}.",
             evidence={
-                "slice": found.words, "rows": int(inside.sum()), "errors": round(rate, 4), "elsewhere": round(rest, 4),
-                "p": p, "examples": [_name(evidence, int(i)) for i in order],
+                "slice": found.words, "rows": int(inside.sum()), "errors": round(rate, 4), "expected": round(due, 4),
+                "elsewhere": round(rest, 4), "p": p, "examples": [_name(evidence, int(i)) for i in order],
             },
         )  # fmt: skip
 

@@ -146,7 +146,10 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
     return {
         "floor": right(floor), "methods": {n: right(c) for n, c in menu.items()}, "is_shift": seen.is_shift,
         "method": shipped.name, "shipped": right(shipped), "estimate": guess, "rows": len(there),
-        "votes": [[v.method, v.validator, v.floor, v.value, v.noise, v.says] for v in decision.votes],
+        "votes": [
+            [v.method, v.validator, *(float(f"{x:.5g}") for x in (v.floor, v.value, v.noise)), v.says]
+            for v in decision.votes
+        ],
         "seconds": seconds, "fitted": fitted,
     }  # fmt: skip
 

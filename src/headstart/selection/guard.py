@@ -1,4 +1,4 @@
-"""The guard: a candidate for a domain without labels ships only when several validators agree beyond noise."""
+"""The guard: for a domain without labels, doing nothing must be beaten beyond noise."""
 
 from __future__ import annotations
 

@@ -112,10 +112,22 @@ def association(codes: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def with_and_against(said: np.ndarray, y: np.ndarray, codes: np.ndarray, pull: np.ndarray) -> dict[str, Any]:
-    """Share of right answers where the level speaks for the true class, and where it speaks against it."""
+    """Share of right answers where the level speaks for the true class, and where it speaks against it.
+
+    The mean over the classes that have rows of both kinds, so that a class that is easy anyhow speaks for neither.
+
+    >>> y, codes = np.repeat([0, 1], 4), np.array([0, 0, 0, 1, 0, 1, 1, 1])
+    >>> with_and_against(codes, y, codes, np.array([[1.0, -1.0], [-1.0, 1.0]]))["with"]
+    1.0
+    """
     speaks, right = pull[codes, y], said == y
     sides = {"with": speaks > 0, "against": speaks < 0}
-    shares = {k: round(float(right[v].mean()), 4) if v.any() else None for k, v in sides.items()}
+    members = [y == c for c in np.unique(y)]
+    members = [m for m in members if all((m & side).any() for side in sides.values())]
+    shares = {
+        k: round(float(np.mean([right[m & side].mean() for m in members])), 4) if members else None
+        for k, side in sides.items()
+    }
     return {**shares, "rows_with": int(sides["with"].sum()), "rows_against": int(sides["against"].sum())}
 
 

@@ -42,14 +42,22 @@ def html(result: Result, evidence: dict[str, Any]) -> str:
     template = environment().get_template("page.html.j2")
     helped = str(result.verdict.get("helped"))
     decision = result.adaptation.get("decision")
+    badge = f"adaptation {decision}" if decision else BADGES.get(helped, "no evidence either way")
+    headline = result.verdict.get("words") or "This run has no verdict."
+    if told := result.repair:
+        decision, headline = told["decision"], f"{told['decision'].capitalize()}: {told['why']}."
+        badge = "repaired" if decision == "repaired" else "repair refused"
     return template.render(
         result=result,
         css=css(),
         findings=findings(result.findings, evidence.get("suspects", {})),
         title=Path(str(result.plan.get("data", "run")).rpartition(":")[2]).name or "run",
         metric=_metric(result),
-        tone="helped" if decision == "adapted" else {"True": "helped", "False": "hurt"}.get(helped, "open"),
-        badge=f"adaptation {decision}" if decision else BADGES.get(helped, "no evidence either way"),
+        headline=headline,
+        tone="helped"
+        if decision in ("adapted", "repaired")
+        else {"True": "helped", "False": "hurt"}.get(helped, "open"),
+        badge=badge,
         facts=_facts(result),
         roles=[(r, w) for r, w in ROLES.items() if any(t["role"] == r for t in result.trials)],
         **_trials(result),

@@ -97,7 +97,7 @@ class _Adaptation(Job):
         with self._stage("methods"):
             rows = X[train], y[train], X[held], y[held], Z[some]
             floor = candidates(*rows, names=(FLOOR,), seed=plan.seed)[FLOOR]
-            seen = shift(X[train], Z[some], floor.outlook.told, y[train], seed=plan.seed)
+            seen = shift(X[train], Z[some], floor.outlook.told, y[train], classes=data.classes, seed=plan.seed)
             self.listener.say(seen.words)
             menu = candidates(*rows, seed=plan.seed, told=self.listener.say) if seen.is_shift else {}
             if menu:

@@ -109,7 +109,7 @@ class WithoutSource(Job):
         floor = Ready(None, model.technique, model.card.temperature, len(model.card.classes), is_new=False)
         before = floor(Z)
         with self._stage("methods"):
-            seen = moved(source, Z[some], before[some], seed=plan.seed)
+            seen = moved(source, Z[some], before[some], classes=model.card.classes, seed=plan.seed)
             self.listener.say(seen.words)
             menu = self._menu(floor, Z[some], source) if seen.is_shift else {}
         with self._stage("decide"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class Moved:
         return {**asdict(self), "kinds": kinds, "far": list(self.far)}
 
 
-def moved(source: Source, target: np.ndarray, told: np.ndarray, *, seed: int = 0) -> Moved:
+def moved(source: Source, target: np.ndarray, told: np.ndarray, *, classes: Sequence[str] = (), seed: int = 0) -> Moved:
     """Compare the columns' means and variances of target rows (m, d) with those of the source, told (m, C) the answers.
 
     Use it where no source row is left; `shift` sees more. Two tests: the mean squared standardised difference of the
@@ -75,8 +76,9 @@ def moved(source: Source, target: np.ndarray, told: np.ndarray, *, seed: int = 0
     kinds = [("covariate", f"{many} of {len(unit)} columns differ in the mean, and {lie}")]
     shares = expected_shares(told, source.told)
     k = int(np.abs(shares - source.told).argmax())
+    name = repr(classes[k]) if classes else k
     change = f"{100 * source.told[k]:.0f} % to {100 * shares[k]:.0f} %"
-    kinds.append(("prior", f"if only the shares of classes had changed, class {k} would have gone from {change}"))
+    kinds.append(("prior", f"if only the shares of classes had changed, class {name} would have gone from {change}"))
     foreign = tuple(int(i) for i in np.argsort(-far, kind="stable")[:FAR])
     words = (
         f"The target differs from the summary of the training rows ({numbers}): {'; '.join(w for _, w in kinds)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,6 +48,7 @@ def shift(
     told: np.ndarray | None = None,
     y: np.ndarray | None = None,
     *,
+    classes: Sequence[str] = (),
     seed: int = 0,
 ) -> Shift:
     """Compare source (n, d) and target (m, d) features; told (m, C): a source model's probabilities on the target.
@@ -80,7 +82,9 @@ def shift(
     kinds: list[tuple[str, str]] = []
     far: tuple[int, ...] = ()
     if is_shift:
-        prior, explained = _prior(R, n, told, y, mmd, rng) if told is not None and y is not None else ("", False)
+        prior, explained = (
+            _prior(R, n, told, y, mmd, rng, classes) if told is not None and y is not None else ("", False)
+        )
         kinds = [("prior", prior)] if prior else []
         kinds = [*kinds, ("covariate", _covariate(X, R, n, auc))] if not explained else kinds
         if turned := _subspace(X, n, rng) if not explained else "":
@@ -132,7 +136,7 @@ def _covariate(X: np.ndarray, R: np.ndarray, n: int, auc: float) -> str:
 
 
 def _prior(
-    X: np.ndarray, n: int, told: np.ndarray, y: np.ndarray, mmd: float, rng: np.random.Generator
+    X: np.ndarray, n: int, told: np.ndarray, y: np.ndarray, mmd: float, rng: np.random.Generator, names: Sequence[str]
 ) -> tuple[str, bool]:
     """What speaks for other class shares in the target, and whether they explain the whole difference.
 
@@ -160,9 +164,10 @@ def _prior(
         return "", False
     k = int(np.abs(shares[0] - seen).argmax())
     explained = 2 * min(auc_p, mmd_p) > LEVEL
+    name = repr(names[k]) if names else k
     rest = "the whole difference" if explained else "a good part of the difference"
     return (
-        f"the classes' shares differ (class {k}: {seen[k]:.0%} -> {shares[0, k]:.0%}), which explains {rest}",
+        f"the classes' shares differ (class {name}: {seen[k]:.0%} -> {shares[0, k]:.0%}), which explains {rest}",
         explained,
     )
 

@@ -77,7 +77,7 @@ def guard(
         best = max(voted, key=lambda m: net[m])
         words = f"{net[best]} of {len(names)} validators prefer {best} beyond noise, and none opposes it"
     else:
-        return Decision(None, _declined(net, against, len(names)), tuple(seen))
+        return Decision(None, _declined(net, against, len(names), bool(follow)), tuple(seen))
     return Decision(best, words, tuple(seen))
 
 
@@ -101,12 +101,13 @@ def favourite(decision: Decision) -> str | None:
     return decision.method or max(own, key=lambda m: (sum(v.says for v in own[m]), sure[m]), default=None)
 
 
-def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int) -> str:
+def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int, clustered: bool) -> str:
     if not net:
         return "no method could be used on these rows"
     best = max(net, key=lambda m: net[m])
+    follows = "follows the target's clusters better or " if clustered else ""
     return (
-        f"of {len(net)} methods none follows the target's clusters better or convinces the {validators} validators,"
+        f"of {len(net)} methods none {follows}convinces the {validators} validators,"
         f" beyond noise; the nearest, {best}, had {net[best] + against[best]} for it and {against[best]} against it"
     )
 

@@ -292,7 +292,7 @@ def test_how_many_know_of_domains() -> None:
 @pytest.mark.parametrize("name", OF_DOMAINS)
 def test_domains_change_what_is_learnt_and_are_kept(name: str, tmp_path: Path) -> None:
     X, y, site = sites(name)
-    plain, aware = build(name).fit(X, y), build(name).fit(X, y, domains=site)  # type: ignore[call-arg]
+    plain, aware = build(name).fit(X, y), build(name).fit(X, y, domains=site)
     one = X[site == "a"]
     assert not np.allclose(plain.predict_proba(one), aware.predict_proba(one), atol=1e-3)
     save_state(aware.state(), tmp_path / "state")
@@ -303,7 +303,7 @@ def test_domains_change_what_is_learnt_and_are_kept(name: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", OF_DOMAINS)
 def test_whether_a_row_depends_on_those_given_with_it_is_declared(name: str) -> None:
     X, y, site = sites(name)
-    technique = build(name).fit(X, y, domains=site)  # type: ignore[call-arg]
+    technique = build(name).fit(X, y, domains=site)
     some = np.arange(40)
     among, apart = technique.predict_proba(X)[some], technique.predict_proba(X[some])
     assert np.allclose(among, apart, atol=1e-9) != technique.together

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -149,5 +150,8 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
     )
     assert done.returncode == 0, done.stderr
     resumed, whole = (json.loads((f / "result.json").read_text()) for f in (out, finished))
-    closed = lambda r: {t["technique"]: t["test"] for t in r["trials"] if t["technique"] in ("knn", "ridge", "tfidf")}  # noqa: E731
+
+    def closed(result: dict[str, Any]) -> dict[str, Any]:
+        return {t["technique"]: t["test"] for t in result["trials"] if t["technique"] in ("knn", "ridge", "tfidf")}
+
     assert closed(resumed) == closed(whole)

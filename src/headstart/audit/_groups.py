@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import binomtest, ttest_ind
 
 from headstart.audit._base import Evidence
+from headstart.audit._levels import is_gap
 from headstart.audit._multiple import design_effect, fisher
 from headstart.errors import NotApplicable
 
@@ -86,7 +87,7 @@ def named(values: np.ndarray) -> np.ndarray:
     >>> sorted(set(named(np.arange(100)).tolist()))
     ['24.8 to 49.5', '49.5 to 74.2', 'above 74.2', 'up to 24.8']
     """
-    cells = ["" if v is None or v != v else str(v).strip() for v in values.tolist()]  # noqa: PLR0124  (NaN)
+    cells = ["" if is_gap(v) else str(v).strip() for v in values.tolist()]
     there = [c for c in cells if c]
     numbers = _numbers(there)
     if numbers is not None and len(set(there)) > len(QUARTERS) + 1:

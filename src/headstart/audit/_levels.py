@@ -28,7 +28,7 @@ def levels(column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         names = [f"up to {said[0]}", *middle, f"above {said[-1]}", "missing"]
         codes = np.where(gap, len(edges) + 1, np.searchsorted(edges, numbers))
         return _packed(codes, names)
-    words, codes = np.unique(np.array(["missing" if _empty(v) else str(v) for v in column]), return_inverse=True)
+    words, codes = np.unique(np.array(["missing" if is_gap(v) else str(v) for v in column]), return_inverse=True)
     counts = np.bincount(codes)
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST])
     kept = kept[counts[kept] >= FEW]
@@ -40,13 +40,14 @@ def levels(column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 def _numbers(column: np.ndarray) -> np.ndarray | None:
     """The column as floats where it holds numbers of more than MOST values; gaps are NaN."""
     try:
-        values = np.array([np.nan if _empty(v) else v for v in column]).astype(np.float64)
+        values = np.array([np.nan if is_gap(v) else v for v in column]).astype(np.float64)
     except (TypeError, ValueError):
         return None
     return values if len(np.unique(values[~np.isnan(values)])) > MOST else None
 
 
-def _empty(value: object) -> bool:
+def is_gap(value: object) -> bool:
+    """Whether a cell says nothing: None, NaN or an empty text."""
     return value is None or value != value or value == ""  # noqa: PLR0124  (NaN differs from itself)
 
 

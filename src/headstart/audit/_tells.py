@@ -7,6 +7,8 @@ from collections import Counter
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from headstart.audit._levels import is_gap
+
 DRAWS = 499  # the smallest p is 1 / 500
 FOLDS = 5
 VALUES, BINS = 12, 5  # of a word, of a number, that get a column of their own
@@ -112,7 +114,7 @@ def lookup(values: np.ndarray, target: np.ndarray, kind: str, rng: np.random.Gen
     >>> lookup(np.array(["x", "y", "z"])[y], y, "label", np.random.default_rng(0))
     1.0
     """
-    words = [None if v is None or v != v else str(v) for v in values.tolist()]  # noqa: PLR0124  (NaN)
+    words = [None if is_gap(v) else str(v) for v in values.tolist()]
     try:
         numbers = np.array([np.nan if w is None else float(w) for w in words])
     except ValueError:

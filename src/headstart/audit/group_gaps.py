@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.audit._base import LEVEL, Check, Evidence, Finding
+from headstart.audit._base import LEVEL, Check, Evidence, Finding, Severity
 from headstart.audit._groups import Measure, compare, groupings, known_attributes, measures, table
 from headstart.audit._multiple import holm
 
@@ -95,11 +95,13 @@ class GroupGaps(Check):
         here, there = (float(measure.value[measure.among & side].mean()) for side in (inside, ~inside))
         of = f" of {evidence.classes[1]!r}" if len(evidence.classes) == 2 and measure.name.endswith(" rate") else ""
         size = abs(gap) / measure.scale
-        severity = "serious" if size >= LARGE and not measure.selects else "warning" if size >= PLAIN else "info"
+        severity: Severity = (
+            "serious" if size >= LARGE and not measure.selects else "warning" if size >= PLAIN else "info"
+        )
         return Finding(
             code=f"group_gaps:{attribute}",
             title=f"{attribute}: {measure.name}{of} {here:.2f} for {group}, {there:.2f} for the others",
-            severity="info" if is_known else severity,  # type: ignore[arg-type]
+            severity="info" if is_known else severity,
             do="Look at the table; more rows of these groups may help, or do not use the model for them.",
             evidence=told,
         )

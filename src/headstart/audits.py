@@ -25,7 +25,7 @@ from headstart.data.duplicates import separate
 from headstart.data.read import read, read_known
 from headstart.errors import DataError, ModelError, PlanError
 from headstart.evidence import suspects
-from headstart.model import load
+from headstart.model import Model, load
 from headstart.outcome import Seen, described, observed
 from headstart.plan import AdaptationPlan
 from headstart.report.audit import page
@@ -72,6 +72,12 @@ def audit_run(
     """
     with threadpool_limits(threads()):
         return _Auditor(Path(run), tuple(attributes), target, cache).go(data, tuple(checks))
+
+
+def read_again(run: str | Path, *, cache: str | None = None) -> tuple[Model, Seen, ActivationStore]:
+    """A finished run's model, its rows split as they were with the vectors it was chosen by, and the store of these."""
+    auditor = _Auditor(Path(run), (), None, cache)
+    return auditor.model, auditor._see(auditor._rows(None)[0], fresh=False), auditor.store
 
 
 class _Auditor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from headstart.activations.activations import Activations
 from headstart.data.dataset import Dataset
 from headstart.data.images import decode
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, NotApplicable
+from headstart.explain.confused import EACH, aims, because, explain, pairs
+from headstart.explain.explainer import Explainer, Explanation
 from headstart.model import Model
 from headstart.selection import calibration
 
@@ -22,16 +25,21 @@ TEXT = 600  # characters of a text that are shown
 PICTURE = 160  # pixels of a thumbnail's longer side
 MAP = 1500  # points: t-SNE of more takes longer than the run's tail allows
 PERPLEXITY = 30.0
+Left = Callable[[], float]  # seconds
 
 
 def gather(
-    data: Dataset, pooled: Activations, model: Model, scores: np.ndarray, curve: dict[str, Any]
-) -> dict[str, Any]:
-    """Everything that report.html draws, from the pooled activations of all rows and the scores of the test rows."""
+    data: Dataset, pooled: Activations, model: Model, scores: np.ndarray, curve: dict[str, Any], *,
+    left: Left | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Everything that report.html draws, from the pooled activations of all rows and the scores of the test rows.
+
+    Mistakes are explained while seconds are `left`; not at all without it.
+    """
     assert data.target is not None
     test = data.rows_of("test")
     y = data.target[test]
-    vectors = _unit(pooled)
+    vectors = unit(pooled)
     evidence: dict[str, Any] = {"version": 1, "curve": curve} if curve else {"version": 1}
     if data.target_kind == "label":
         counts = np.zeros((len(data.classes),) * 2, dtype=int)
@@ -41,13 +49,13 @@ def gather(
         evidence["scatter"] = {"true": y.tolist(), "predicted": scores[:, 0].tolist()}
     else:
         evidence["calibration"] = _calibration(scores, y, model.card.temperature)
-    evidence["mistakes"] = _mistakes(data, vectors, scores)
+    evidence |= _mistakes(data, vectors, scores, model, left)
     if vectors is not None:
         evidence["map"] = _map(data, vectors, _loss(scores, y, str(data.target_kind)) >= 0.5)
     return evidence
 
 
-def _unit(pooled: Activations) -> np.ndarray | None:
+def unit(pooled: Activations) -> np.ndarray | None:
     """Rows of length one, so that a product is a cosine; None where rows are no vectors."""
     if pooled.kind not in ("vector", "frame"):
         return None
@@ -77,33 +85,76 @@ def _loss(scores: np.ndarray, y: np.ndarray, kind: str) -> np.ndarray:
     return np.asarray(np.abs(scores[:, 0] - y) / (2 * y.std() + 1e-12))
 
 
-def _mistakes(data: Dataset, vectors: np.ndarray | None, scores: np.ndarray) -> list[dict[str, Any]]:
+def _mistakes(
+    data: Dataset, vectors: np.ndarray | None, scores: np.ndarray, model: Model, left: Left | None
+) -> dict[str, Any]:
+    """The worst mistakes and the most confused classes, explained where there is time."""
+    explainer, why = None, ""
+    if left is not None:
+        try:
+            explainer = Explainer(model, data.where(split="train"))
+        except NotApplicable as error:
+            why = str(error)
+    shown, missing = mistakes(data, vectors, scores, explainer, left=left)
+    found: dict[str, Any] = {"mistakes": shown}
+    if explainer is not None and not missing:
+        found["confused"], missing = confusions(data, scores, explainer, left=left)
+    return found | ({"unexplained": why or missing} if why or missing else {})
+
+
+def mistakes(
+    data: Dataset, vectors: np.ndarray | None, scores: np.ndarray, explainer: Explainer | None = None, *,
+    most: int = MISTAKES, left: Left | None = None,
+) -> tuple[list[dict[str, Any]], str]:  # fmt: skip
+    """The test rows on which the model was surest and wrong, with training rows; and why some are not explained."""
     assert data.target is not None
-    kind, test, train = str(data.target_kind), data.rows_of("test"), data.rows_of("train")
-    loss = _loss(scores, data.target[test], kind)
-    worst = [i for i in np.argsort(-loss, kind="stable")[:MISTAKES] if loss[i] > 0]
+    kind, test = str(data.target_kind), data.rows_of("test")
+    y = data.target[test]
+    loss = _loss(scores, y, kind)
+    worst = [int(i) for i in np.argsort(-loss, kind="stable")[:most] if loss[i] > 0]
+    rows = [int(test[i]) for i in worst]
+    told: dict[int, Explanation] = {}
+    missing = ""
+    if explainer is not None:
+        told, missing = explain(explainer, data, rows, aims(scores[worst], y[worst], kind), left=left)
     shown = []
-    for i in worst:
-        row = int(test[i])
-        near = []
-        if vectors is not None:
-            cosine = vectors[train] @ vectors[row]
-            near = [
-                {"label": _say(data, int(train[j])), "similarity": float(cosine[j]), **show(data, int(train[j]))}
-                for j in np.argsort(-cosine)[:NEIGHBOURS]
-            ]
-        confidence = float(scores[i].max()) if kind != "number" else None
-        predicted = _name(data, scores[i])
-        shown.append(
-            {
-                "true": _say(data, row),
-                "predicted": predicted,
-                "confidence": confidence,
-                **show(data, row),
-                "neighbours": near,
-            }
-        )
-    return shown
+    for i, row in zip(worst, rows, strict=True):
+        mistake = {
+            "true": _say(data, row),
+            "predicted": named(data.classes, kind, scores[i]),
+            "confidence": float(scores[i].max()) if kind != "number" else None,
+            **show(data, row),
+            "neighbours": [] if vectors is None else near(data, vectors, row),
+        }
+        shown.append(mistake | ({"explanation": told[row].to_json()} if row in told else {}))
+    return shown, missing
+
+
+def confusions(
+    data: Dataset, scores: np.ndarray, explainer: Explainer, *, left: Left | None = None
+) -> tuple[list[dict[str, Any]], str]:
+    """The pairs of classes that are most often confused, with what pulls their rows; and why some are missing."""
+    if data.target_kind != "label":
+        return [], ""
+    assert data.target is not None
+    test = data.rows_of("test")
+    confused = pairs(scores, data.target[test])
+    rows = [(i, said, true) for true, said, own in confused for i in own[:EACH]]
+    told, missing = explain(
+        explainer, data, [int(test[i]) for i, _, _ in rows], [(said, true) for _, said, true in rows], left=left
+    )
+    by_place = {i: told[int(test[i])] for i, _, _ in rows if int(test[i]) in told}
+    return because(confused, by_place, data.classes), missing
+
+
+def near(data: Dataset, vectors: np.ndarray, row: int) -> list[dict[str, Any]]:
+    """The training rows that lie nearest to a row by cosine; `vectors` (m, d) of length one, those of `data` first."""
+    train = data.rows_of("train")
+    cosine = vectors[train] @ vectors[row]
+    return [
+        {"label": _say(data, int(train[j])), "similarity": float(cosine[j]), **show(data, int(train[j]))}
+        for j in np.argsort(-cosine)[:NEIGHBOURS]
+    ]
 
 
 def _say(data: Dataset, row: int) -> str:
@@ -117,12 +168,12 @@ def _say(data: Dataset, row: int) -> str:
     return f"{value:.4g}"
 
 
-def _name(data: Dataset, scores: np.ndarray) -> str:
+def named(classes: Sequence[str], kind: str, scores: np.ndarray) -> str:
     """A row of scores in words."""
-    if data.target_kind == "label":
-        return data.classes[int(scores.argmax())]
-    if data.target_kind == "labels":
-        return ", ".join(c for c, s in zip(data.classes, scores, strict=True) if s >= 0.5) or "(none)"
+    if kind == "label":
+        return classes[int(scores.argmax())]
+    if kind == "labels":
+        return ", ".join(c for c, s in zip(classes, scores, strict=True) if s >= 0.5) or "(none)"
     return f"{scores[0]:.4g}"
 
 

@@ -46,6 +46,7 @@ CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's ro
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
 LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
 TAIL, TAIL_SECONDS = 0.12, 9.0  # of the budget, at least, are kept for the test, the report and the model folder
+CLOSING = 2.0  # seconds that drawing and writing take after the last mistake was explained
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
 CLASSICAL = {
@@ -120,7 +121,7 @@ class Job:
             result = conclude(seen, trials, winner, model, scores, ground, self.plan, left=left)
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
-            drawn = gather(seen.data, seen.pooled, model, scores, curve)
+            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=lambda: self.clock.left() - CLOSING)
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist)

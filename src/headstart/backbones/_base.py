@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.activations.activations import Kind
+from headstart.errors import NotApplicable
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Backbone(ABC):
 
     name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
     licence: str = "unknown"
+    blank: int = 0  # the id of a token that says nothing, where the input kind is "ids"
 
     @classmethod
     def reads(cls, folder: Path, config: dict[str, Any]) -> bool:
@@ -96,6 +98,10 @@ class Backbone(ABC):
     def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
         """Token ids of each row without padding, for families whose input kind is "ids"."""
         raise TypeError(f"{self.name} reads no tokens")
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where in a text each of its `tokens` begins and ends; (0, 0) for those that stand for no part of it."""
+        raise NotApplicable(f"{self.name} does not say where its tokens stand in a text")
 
     @abstractmethod
     def stages(self) -> list[Stage]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from headstart.backbones._base import Backbone, Batch, Stage
 from headstart.backbones._pool import Pool
-from headstart.errors import WeightsError
+from headstart.errors import NotApplicable, WeightsError
 
 LONGEST = 512  # tokens, where the weights' own configuration sets no limit
 POOLING_KEYS = {"pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max", "pooling_mode_lasttoken": "last"}
@@ -60,6 +60,19 @@ class HuggingFace(Backbone):
         texts = [row if isinstance(row, str) else sentence(row) for row in rows]
         coded: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=self.longest)["input_ids"]
         return [ids or [self.tokenizer.eos_token_id or 0] for ids in coded]
+
+    @property
+    def blank(self) -> int:  # type: ignore[override]
+        """The mask where the tokenizer has one, else what stands for padding, unknown words or the end."""
+        known = (getattr(self.tokenizer, f"{name}_token_id", None) for name in ("mask", "pad", "unk", "eos"))
+        return next((int(k) for k in known if k is not None), 0)
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """As the tokenizer says."""
+        if not self.tokenizer.is_fast:
+            raise NotApplicable(f"the tokenizer of {self.name} does not say where its tokens stand in a text")
+        options = {"truncation": True, "max_length": self.longest, "return_offsets_mapping": True}
+        return [(int(a), int(b)) for a, b in self.tokenizer(text, **options)["offset_mapping"]] or [(0, 0)]
 
     def stages(self) -> list[Stage]:
         """Embeddings, one stage a layer, the last norm where there is one, pooling."""

@@ -139,6 +139,11 @@ class Elmo(Backbone):
             found.append(np.array(ids, dtype=np.int64))
         return found
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Of the words, between the marks of a sentence."""
+        words = [m.span() for m in WORD.finditer(text)]
+        return [(0, 0), *words[: LONGEST - 2], (0, 0)]
+
     def stages(self) -> list[Stage]:
         """Words, layers, and the mix with the mean over words."""
         return self._stages

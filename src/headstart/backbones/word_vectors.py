@@ -110,6 +110,14 @@ class WordVectors(Backbone):
         split = (WORD.findall(t.lower() if lower else t) for t in texts)
         return [[place[w] for w in words if w in place][:LONGEST] or [0] for words in split]
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Of the words, or pieces, that the table has."""
+        if self.tokenizer:
+            found = self._pieces.encode(text, add_special_tokens=False).offsets
+        else:
+            found = [m.span() for m in WORD.finditer(text) if (m[0].lower() if self._lower else m[0]) in self._place]
+        return found[:LONGEST] or [(0, 0)]
+
     def stages(self) -> list[Stage]:
         """The table, and the mean."""
         return self._stages

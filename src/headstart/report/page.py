@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from headstart.report import figures
 from headstart.report.audit import css, environment, findings
+from headstart.report.explain import confused, shown
 from headstart.report.text import TOGETHER, noted
 from headstart.result import Result
 
@@ -146,8 +147,8 @@ def _board(done: list[dict[str, Any]]) -> str:
 
 def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
     """Every figure whose evidence there is, ready for the template."""
-    drawn: dict[str, Any] = {"mistakes": [_safe(m) for m in evidence.get("mistakes", [])]}
-    drawn["far"] = [_safe(m) for m in evidence.get("far", [])]
+    drawn: dict[str, Any] = {name: [shown(m) for m in evidence.get(name, [])] for name in ("mistakes", "far")}
+    drawn |= {"confused": confused(evidence.get("confused", [])), "unexplained": evidence.get("unexplained")}
     drawn["domains"] = [(k, Markup(figures.scatter_map(v))) for k, v in evidence.get("domains", {}).items()]
     if told := result.domains:
         drawn["held_out"] = Markup(_held_out(noted(told["each"])))
@@ -170,8 +171,8 @@ def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
             ),
         }
     if view := evidence.get("map"):
-        shown, rows = len(view["x"]), result.data.get("rows", 0)
-        some = "" if shown >= rows else f" {shown:,} of {rows:,} rows are shown, test rows first."
+        drawn_rows, rows = len(view["x"]), result.data.get("rows", 0)
+        some = "" if drawn_rows >= rows else f" {drawn_rows:,} of {rows:,} rows are shown, test rows first."
         drawn |= {
             "map": Markup(figures.scatter_map(view)),
             "map_words": "Rows that are alike to the network lie close together; colours are classes, rings are test"
@@ -213,13 +214,3 @@ def _held_out(each: list[dict[str, Any]]) -> str:
 
 def _score(score: dict[str, Any] | None) -> str:
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]" if score else ""
-
-
-def _safe(mistake: dict[str, Any]) -> dict[str, Any]:
-    """A picture is shown only if it is a data: picture, whatever the file says."""
-    near = [{**n, "picture": _picture(n.get("picture"))} for n in mistake.get("neighbours", [])]
-    return {**mistake, "picture": _picture(mistake.get("picture")), "neighbours": near}
-
-
-def _picture(uri: Any) -> str | None:
-    return uri if isinstance(uri, str) and uri.startswith("data:image/") else None

@@ -133,6 +133,31 @@ def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: lis
     return "\n".join([*lines, ""])
 
 
+def explained(rows: list[dict[str, Any]], confused: list[dict[str, Any]], notes: list[str]) -> str:
+    """Why rows were answered as they were, as plain lines: the heaviest words and columns; maps are on the page.
+
+    >>> why = {"toward": "a", "against": "b", "words": [["dear", 1.5]], "columns": [], "where": ""}
+    >>> print(explained([{"row": "7", "predicted": "a", "true": None, "explanation": why}], [], []))
+    7: a (against b): dear +1.50
+    <BLANKLINE>
+    """
+    lines = []
+    for row in rows:
+        why = row.get("explanation")
+        line = f"{row['row']}: {row['predicted']}" + (f", labelled {row['true']}" if row["true"] is not None else "")
+        if why:
+            parts = [*why["words"], *([f"{name} {value}", weight] for name, value, weight in why["columns"])]
+            parts = sorted(parts, key=lambda part: -abs(part[1]))[:5]
+            line += f" (against {why['against']})" if why["against"] and row["true"] is None else ""
+            line += ": " + (", ".join(f"{n} {w:+.2f}" for n, w in parts) or why["where"])
+        lines.append(line)
+    for pair in confused:
+        pulled = ", ".join(f"{name} {weight:+.2f}" for name, weight, _ in pair["pulls"][:6]) or pair["where"]
+        words = f"{pair['rows']} rows of {pair['true']} were called {pair['said']}"
+        lines += ["", words + (f"; what pulls them there: {pulled}" if pulled else "")]
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
 def _findings(findings: list[dict[str, Any]]) -> list[str]:
     """A finding in two lines and its table, if it has one; notes in one line each, below."""
     lines: list[str] = []

@@ -89,6 +89,9 @@ class Technique(BaseEstimator, ABC):  # type: ignore[misc]
         False  # `fit` takes `domains` (n,), of which domain each row is; races only with them
     )
     together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain
+    smooth: ClassVar[bool] = (
+        True  # what is said changes smoothly with what is read: an explanation may follow its slope
+    )
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
 
     needs_target: ClassVar[bool] = False  # learns only beside unlabelled rows of another domain

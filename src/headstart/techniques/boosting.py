@@ -28,6 +28,7 @@ class Boosting(Technique):
 
     accepts = frozenset({"frame"})
     learns = frozenset({"label", "labels", "number"})
+    smooth = False
     cost = 2
 
     def __init__(self, rate: float = 0.05, leaves: int = 15, least: int = 10, seed: int = 0) -> None:

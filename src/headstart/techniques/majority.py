@@ -22,6 +22,7 @@ class Majority(Technique):
 
     accepts = frozenset({"vector", "frame", "counts"})
     learns = frozenset({"label", "labels", "number"})
+    smooth = False
     cost = 0
 
     def fit(

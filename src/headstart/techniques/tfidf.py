@@ -42,7 +42,7 @@ class Tfidf(Technique):
         self.columns_ = np.flatnonzero(rows_with >= min(2, len(y)))
         self.idf_ = np.log((1 + len(y)) / (1 + rows_with[self.columns_])) + 1
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        weighed = self._weigh(counts)
+        weighed = self.weigh(counts)
         if kind == "number":
             _, vectors = np.linalg.eigh((weighed @ weighed.T).toarray())
             small = weighed.T @ vectors  # the rows' own space: ridge needs no other
@@ -59,10 +59,11 @@ class Tfidf(Technique):
 
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Probabilities, or (n, 1) numbers."""
-        scores = np.asarray(self._weigh(_matrix(X)) @ self.coef_) + self.intercept_
+        scores = np.asarray(self.weigh(_matrix(X)) @ self.coef_) + self.intercept_
         return scores if self.target_kind_ == "number" else logits_to_probability(scores, self.target_kind_)
 
-    def _weigh(self, counts: csr_matrix) -> csr_matrix:
+    def weigh(self, counts: csr_matrix) -> csr_matrix:
+        """(n, columns kept) what the head reads of counts (n, d)."""
         some = csr_matrix(counts[:, self.columns_], dtype=np.float64)
         some.data = 1 + np.log(some.data)
         some = csr_matrix(some.multiply(self.idf_[None, :]))

@@ -1,0 +1,91 @@
+"""Two ways to trace a score back through a network: Grad-CAM for places, integrated gradients for tokens."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headstart.errors import NotApplicable
+from headstart.explain._network import Whole, slope
+from headstart.explain._score import Score
+
+BATCH = 16  # points of a path that go through the network together
+CLOSE = 0.05  # share of the change of score that the sum of all weights may miss
+STEPS = (16, 48, 128)  # points on the path: more where the sum still misses
+LEAST = 3  # places on a side of a map: fewer show nothing
+
+
+def look_at(whole: Whole) -> str:
+    """The place whose map shows where a network looks: the last map, or the tokens below the last block.
+
+    Above the last block only the token that is pooled may matter, and it lies nowhere in the picture.
+    """
+    maps = [name for name in whole.places if whole.kinds[name] == "map"]
+    tokens = [name for name in whole.places if whole.kinds[name] == "tokens"]
+    if maps:
+        return maps[-1]
+    if len(tokens) < 2:
+        raise NotApplicable(f"{whole.model.backbone.name} keeps neither maps nor tokens of places")
+    return tokens[-2]
+
+
+def grad_cam(whole: Whole, values: Tensor, score: Score) -> np.ndarray:
+    """(h, w) signed Grad-CAM of one prepared picture at its last map: above 0 what speaks for the class.
+
+    Channels weighed by their mean slope. The published map keeps what is above 0; what is below speaks for the other
+    class. (Selvaraju et al., Grad-CAM, ICCV 2017; of two classes: Prabhushankar et al., Contrastive Explanations in
+    Neural Networks, ICIP 2020.)
+    """
+    place = look_at(whole)
+    point, _ = whole.at(place, values, None, score)
+    found = slope(whole, place, point, (values, None), score)
+    point, found = (on_grid(t) if t.ndim == 3 else t for t in (point, found))
+    if min(point.shape[2:]) < LEAST:
+        raise NotApplicable(f"the last map of {whole.model.backbone.name} is {point.shape[2]} x {point.shape[3]}")
+    weight = found.mean((2, 3), keepdim=True)
+    return (weight * point).sum(1)[0].double().cpu().numpy()
+
+
+def on_grid(tokens: Tensor) -> Tensor:
+    """Tokens (n, t, d) of a square of patches as a map (n, d, s, s); the first ones, which lie nowhere, are dropped."""
+    side = math.isqrt(tokens.shape[1])
+    return tokens[:, tokens.shape[1] - side * side :].transpose(1, 2).unflatten(2, (side, side))
+
+
+def integrated(
+    whole: Whole, place: str, given: tuple[Tensor, Tensor | None], blank: Tensor, score: Score
+) -> tuple[np.ndarray, float, float]:
+    """Weights (t,) of one row's tokens at a place, the score of the blank row there, and that of the row itself.
+
+    Integrated gradients from what comes out of `blank` ids to what comes out of the row's own: the weights add up to
+    the difference of the scores, up to the error of the integral, which more points make smaller. (Sundararajan et al.,
+    Axiomatic Attribution for Deep Networks, ICML 2017.)
+    """
+    end, told = whole.at(place, *given, score)
+    start, empty = whole.at(place, blank, given[1], score)
+    gap = float(told - empty)
+    weights = np.zeros(end.shape[1])
+    for steps in STEPS:
+        weights = _path(whole, place, given, (start, end), score, steps)
+        if abs(weights.sum() - gap) <= CLOSE * max(abs(gap), 1e-3):
+            break
+    return weights, float(empty), float(told)
+
+
+def _path(
+    whole: Whole, place: str, given: tuple[Tensor, Tensor | None], ends: tuple[Tensor, Tensor], score: Score, steps: int
+) -> np.ndarray:
+    """(t,) Gauss-Legendre sum of slopes on the straight line between two points."""
+    start, end = ends
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    total = torch.zeros_like(end)
+    for i in range(0, steps, BATCH):
+        share = torch.tensor((nodes[i : i + BATCH] + 1) / 2, dtype=end.dtype, device=end.device)[:, None, None]
+        weight = torch.tensor(weights[i : i + BATCH] / 2, dtype=end.dtype, device=end.device)[:, None, None]
+        many = [None if t is None else t.expand(len(share), *t.shape[1:]) for t in given]
+        found = slope(whole, place, start + share * (end - start), (many[0], many[1]), score)  # type: ignore[arg-type]
+        total += (weight * found).sum(0, keepdim=True)
+    return (total * (end - start)).sum(2)[0].double().cpu().numpy()

@@ -104,6 +104,33 @@ def test_report_is_drawn_again(here: Path, capsys: pytest.CaptureFixture[str]) -
     assert page.read_text() == before
 
 
+def test_new_rows_are_explained_by_the_place_that_tells_their_class(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new").mkdir()
+    for i in range(3):
+        picture(i, 900 + i).save(tmp_path / "new" / f"{i}.png")
+    words = ("explain", "runs/photos", str(tmp_path / "new"), "--rows", "2", "--out", str(tmp_path / "why"), "--json")
+    assert command(*words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [r["predicted"] for r in told["rows"]] == ["red", "green"]
+    assert [r["explanation"]["way"] for r in told["rows"]] == ["grad_cam"] * 2
+    assert [n["label"] for n in told["rows"][0]["neighbours"]] == ["red"] * 3
+    assert told["notes"] == ["the first 2 of 3 rows are explained; --rows asks for more"]
+    page = (tmp_path / "why" / "explain.html").read_text()
+    assert page.count("data:image/jpeg") >= 4
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_mistakes_of_a_run_are_explained(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("explain", "runs/photos") == 0
+    out = capsys.readouterr().out
+    evidence = json.loads((here / "runs" / "photos" / "evidence.json").read_text())
+    told = json.loads((here / "runs" / "photos" / "explain.json").read_text())
+    assert [r["row"] for r in told["rows"]] == [m["row"] for m in evidence["mistakes"]]
+    assert told["rows"] or "no mistake" in out
+
+
 def test_a_second_run_takes_another_folder(here: Path) -> None:
     from headstart.cli.run import unused
 

@@ -18,7 +18,7 @@ def explain(
     cache: Annotated[str | None, typer.Option(help="folder of the activation store")] = None,
     json: Annotated[bool, typer.Option("--json", help="print explain.json and nothing else")] = False,
 ) -> None:
-    """Show why: where in a picture, which words or columns, and the most alike training rows; of mistakes by default."""
+    """Show why: where in a picture, which words or columns, and the most alike training rows; of mistakes by itself."""
     from headstart.explanations import explain_run
     from headstart.report.text import explained
 

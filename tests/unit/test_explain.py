@@ -1,0 +1,296 @@
+"""Explanations against other implementations, against sums that must hold, and against plants whose place is known."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.made.plants import TOKEN, with_patch, with_token
+from torch import Tensor, nn
+
+from headstart import _discover, backbones
+from headstart.activations.activations import Activations
+from headstart.activations.store import ActivationStore
+from headstart.backbones._base import Backbone, Batch, Plain, Stage
+from headstart.data.dataset import Dataset
+from headstart.explain._gradients import grad_cam, integrated
+from headstart.explain._network import Whole
+from headstart.explain._pictures import ninths
+from headstart.explain._score import Score, slopes
+from headstart.explain._shapley import shapley
+from headstart.explain.explainer import Explainer
+from headstart.model import Card, Model
+from headstart.report.explain import page
+from headstart.techniques._base import Technique
+from headstart.techniques._linear import softmax
+
+
+def filled(module: nn.Module) -> nn.Module:
+    """Weights that every version of torch has alike."""
+    with torch.no_grad():
+        for p in module.parameters():
+            p.copy_(torch.sin(torch.arange(p.numel(), dtype=torch.float32)).reshape(p.shape) * 0.5)
+    return module.eval()
+
+
+class Made(Backbone):
+    name, modalities = "made", frozenset({"image", "text"})
+
+    def __init__(self, stages: list[Stage], kind: Any) -> None:
+        self._stages, self.input_kind = stages, kind  # type: ignore[misc]
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        return {}
+
+    def prepare(self, rows: Any) -> Batch:
+        return Batch(torch.stack(list(rows)))
+
+    def stages(self) -> list[Stage]:
+        return self._stages
+
+    def save(self, folder: Path) -> None:
+        raise NotImplementedError
+
+
+class Linear(Technique):
+    """The last layer of a small network, in numpy."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.layer = layer
+        self.target_kind_ = "label"
+
+    def fit(self, X: Any, y: Any, **_: Any) -> Any:
+        raise NotImplementedError
+
+    def predict_proba(self, X: Activations) -> np.ndarray:
+        weight, bias = (p.detach().double().numpy() for p in (self.layer.weight, self.layer.bias))
+        return softmax(np.asarray(X) @ weight.T + bias)
+
+
+def model_of(backbone: Any, technique: Any, classes: tuple[str, ...] = ("a", "b", "c"), **more: Any) -> Model:
+    card = {"cut": "pooled", "modality": "image", "target_kind": "label", "technique": more.pop("name", "made"), **more}
+    return Model(Card(backbone="made", params={}, classes=classes, **card), backbone, technique)
+
+
+class Flat(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x.flatten(1))
+
+
+def test_grad_cam_is_that_of_captum_though_the_head_is_numpy() -> None:
+    """captum 0.9.0: LayerGradCam of the difference of outputs 1 and 0 at the tanh, relu_attributions=False."""
+    conv, head = filled(nn.Conv2d(3, 4, 3, padding=1)), filled(nn.Linear(16, 3))
+    stages = [
+        Stage("high", Plain(nn.Sequential(conv, nn.Tanh())), "map"),
+        Stage("pooled", Plain(nn.Sequential(nn.AdaptiveAvgPool2d(2), Flat())), "vector"),
+    ]
+    x = torch.cos(torch.arange(3 * 6 * 6, dtype=torch.float32)).reshape(1, 3, 6, 6)
+    model = model_of(Made(stages, "pixels"), Linear(head))
+    heat = grad_cam(Whole(model), x, Score(model, 1, 0))
+    third = [-0.01856919, 0.03622442, 0.01772421, -0.00608644, -0.01357153, 0.04996221]
+    np.testing.assert_allclose(heat[2], third, atol=1e-7)
+    assert heat.sum() == pytest.approx(0.4099422, abs=1e-6)
+
+
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(7, 5)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.table(x)
+
+
+class Mixed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(5, 6)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.mix(torch.tanh(2 * x)).mean(1))
+
+
+def test_integrated_gradients_are_those_of_captum_and_add_up() -> None:
+    """captum 0.9.0: LayerIntegratedGradients at the table, 48 Gauss-Legendre points, baseline [1, 0, 0, 0]."""
+    stages = [
+        Stage("words", filled(Words()).requires_grad_(False), "tokens"),
+        Stage("pooled", filled(Mixed()).requires_grad_(False), "vector"),
+    ]
+    model = model_of(Made(stages, "ids"), Linear(filled(nn.Linear(6, 3))), modality="text")
+    ids, blank = torch.tensor([[1, 4, 2, 6]]), torch.tensor([[1, 0, 0, 0]])
+    weights, empty, told = integrated(Whole(model), "words", (ids, None), blank, Score(model, 1, 0))
+    np.testing.assert_allclose(weights, [0.0, 0.06590325, 0.05663108, -0.00259200], atol=2e-5)
+    assert told - empty == pytest.approx(0.1199423, abs=1e-6)
+    assert weights.sum() == pytest.approx(told - empty, rel=0.02)
+
+
+SMOOTH = [
+    n for n in _discover.names("techniques")
+    if (kind := _discover.load("techniques", n)).smooth and "vector" in kind.accepts and "label" in kind.learns
+    and not kind.uses_domains and not kind.needs_target and not kind.together
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_slope_of_a_head_says_where_its_score_goes(name: str) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    X = Activations(rng.normal(size=(60, 5)) + np.eye(3, 5)[y], np.arange(60).astype(str), "pooled", "vector")
+    technique = _discover.load("techniques", name)().fit(X, y)
+    score = Score(model_of(None, technique), 2, 0)
+    at, step = np.asarray(X)[7].astype(float), 1e-4 * rng.normal(size=5)
+    ahead, behind = score.vectors(np.stack([at + step, at - step]))
+    assert slopes(score, at) @ (2 * step) == pytest.approx(ahead - behind, rel=1e-3)
+    assert np.abs(slopes(score, at)).max() > 1e-3
+
+
+def test_there_are_smooth_heads_and_those_without_a_gradient_say_so() -> None:
+    assert {"ridge", "linear_probe", "prototypes"} <= set(SMOOTH)
+    assert not {"knn", "majority"} & set(SMOOTH)
+
+
+def test_shapley_values_are_those_of_all_orders() -> None:
+    rng = np.random.default_rng(1)
+    table = rng.normal(size=16)
+
+    def tell(present: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return table[present @ (1 << np.arange(4))]
+
+    exact = np.zeros(4)
+    for order in permutations(range(4)):
+        here = np.zeros(4, dtype=bool)
+        for i in order:
+            before = tell(here[None], here)[0]
+            here[i] = True
+            exact[i] += (tell(here[None], here)[0] - before) / 24
+    weights, without, whole = shapley(tell, 4, 4000)
+    np.testing.assert_allclose(weights, exact, atol=0.08)
+    assert weights.sum() == pytest.approx(whole - without, abs=1e-12)
+    rough, *_ = shapley(tell, 4, 2)
+    assert np.abs(rough - exact).max() > np.abs(weights - exact).max()
+
+
+def fitted(data: Dataset, backbone: Any, name: str, **settings: Any) -> Model:
+    technique = _discover.load("techniques", name)(**settings)
+    cut = technique.where(backbone.cuts)
+    technique.fit(ActivationStore.live().get(backbone, data, {cut})[cut], data.target)
+    return model_of(backbone, technique, data.classes, cut=cut, modality=data.modality, name=name)
+
+
+def texts() -> Dataset:
+    words = [
+        "the",
+        "screen",
+        "of",
+        "this",
+        "small",
+        "camera",
+        "works",
+        "for",
+        "me",
+        "and",
+        "my",
+        "friends",
+        "at",
+        "home",
+        "with",
+        "music",
+        "every",
+        "day",
+    ]
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    rows = [" ".join(rng.permutation(words)[:8]) for _ in y]
+    rows = [with_token(r) if k else r for r, k in zip(rows, y, strict=True)]
+    return Dataset("text", rows, np.arange(40).astype(str), y, "label", ("plain", "marked"))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "technique", "way"),
+    [("ngrams", "tfidf", "weights"), ("minilm", "ridge", "integrated_gradients"),
+     ("minilm", "top_layers", "integrated_gradients"), ("minilm", "knn", "shapley")],
+)  # fmt: skip
+def test_a_planted_word_gets_the_weight_whatever_the_model(backbone: str, technique: str, way: str) -> None:
+    data = texts()
+    settings = {"layers": 1, "epochs": 3} if technique == "top_layers" else {}
+    model = fitted(data, backbones.get(backbone, data), technique, **settings)
+    told = Explainer(model)(data, 1, 1, 0)
+    assert told.way == way
+    assert max(told.words, key=lambda part: part[1])[0] == TOKEN
+    assert told.base is not None
+    assert sum(w for _, w in told.words) + told.base + told.missed == pytest.approx(told.score)
+    assert abs(told.missed) <= 0.06 * abs(told.score - told.base) + 1e-6
+    served = model.technique.predict_proba(model.activations(data.take(np.array([1]))))[0]
+    assert told.score == pytest.approx(np.log(served[1] / served[0]), rel=0.01)
+
+
+def pictures() -> Dataset:
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    rows = []
+    for k in y:
+        small = Image.fromarray(rng.integers(40, 200, (6, 6, 3), dtype=np.uint8)).resize((96, 96))
+        rows.append(with_patch(small, share=0.3) if k else small)
+    return Dataset("image", rows, np.arange(40).astype(str), y, "label", ("plain", "marked"))
+
+
+def test_a_planted_patch_gets_the_heat_and_an_untrained_network_looks_elsewhere() -> None:
+    """Chance is a ninth. (The second half: Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018.)"""
+    data = pictures()
+    maps = {}
+    for name in ("efficientnet_lite0", "scratch:efficientnet_lite0"):
+        explainer = Explainer(fitted(data, backbones.get(name), "ridge"))
+        maps[name] = [np.array(explainer(data, row, 1, 0).heat) for row in (1, 3, 5)]
+    shares = [ninths(heat)[0, 0] for heat in maps["efficientnet_lite0"]]
+    assert min(shares) > 0.3
+    both = zip(*maps.values(), strict=True)
+    alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in both]
+    assert np.mean(alike) < 0.8
+
+
+def test_a_patch_is_found_without_a_gradient_too() -> None:
+    data = pictures()
+    told = Explainer(fitted(data, backbones.get("colour_hog", data), "ridge"))(data, 1, 1, 0)
+    assert told.way == "shapley"
+    assert "has no gradient" in told.note
+    assert ninths(np.array(told.heat)).argmax() == 0
+
+
+def test_columns_of_a_linear_model_weigh_what_they_differ_from_the_others() -> None:
+    rng = np.random.default_rng(0)
+    rows = [{"a": float(v), "b": float(w)} for v, w in rng.normal(size=(80, 2))]
+    y = (np.array([r["a"] for r in rows]) > 0).astype(int)
+    data = Dataset("table", rows, np.arange(80).astype(str), y, "label", ("low", "high"), inputs=("a", "b"))
+    model = fitted(data, backbones.get("columns", data), "linear_probe")
+    told = Explainer(model, data)(data, 0, 1, 0)
+    head: Any = model.technique
+    means = np.mean([[r["a"], r["b"]] for r in rows], axis=0)
+    exact = (np.array([rows[0]["a"], rows[0]["b"]]) - means) * head.coef_[:, 0]
+    by_name = {name: weight for name, _, weight in told.columns}
+    np.testing.assert_allclose([by_name["a"], by_name["b"]], exact, atol=0.1 * np.abs(exact).max())
+
+
+def test_no_text_of_a_user_becomes_markup_on_the_page() -> None:
+    evil = "<script>alert(1)</script>"
+    why = {
+        "way": "weights", "toward": evil, "against": evil, "score": 1.0, "base": 0.0, "missed": 0.0, "note": evil,
+        "words": [[evil, 1.0]], "columns": [[evil, evil, 1.0]], "picture": "https://x/y.png", "where": evil,
+    }  # fmt: skip
+    row = {"row": evil, "predicted": evil, "confidence": 0.5, "true": evil, "text": evil, "picture": "https://x/y.png"}
+    pair = {
+        "true": evil, "said": evil, "rows": 2, "explained": 1, "pulls": [[evil, 1.0, 1]], "picture": "x:y",
+        "pictures": ["https://x/y.png"], "where": evil,
+    }  # fmt: skip
+    told = page({
+        "created": "2026-01-02", "notes": [evil], "rows": [{**row, "explanation": why, "neighbours": []}],
+        "confused": [pair], "ways": {"weights": evil}, "command": evil,
+    })  # fmt: skip
+    assert "<script" not in told
+    assert "https://" not in told
+    assert told.count("&lt;script&gt;") > 10

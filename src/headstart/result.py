@@ -51,8 +51,14 @@ evidence.json, version 1 (keys that do not apply are absent):
     calibration  {bins: [{confidence, accuracy, rows}], ece, ece_before, temperature}
     curve        {words, points: [{labels, role, value, low, high}]}   test metric against number of labels
     mistakes     [{row, true, predicted, confidence, text, picture,
-                   neighbours: [{row, label, similarity, text, picture}]}]
+                   neighbours: [{row, label, similarity, text, picture}], explanation: Explanation}]   the last where
+                   there was time
+    confused     [{true, said, rows, explained, pulls: [[word or column, mean weight, rows]], picture, pictures, where}]
+    unexplained  why not all mistakes are explained
     map          {x, y, label, split, wrong, name}           two-dimensional view of the activations; parallel lists
+
+Explanation: {way, toward, against, score, base, missed, heat, picture, where, words, columns, note}, see
+`headstart.explain.explainer.Explanation`.
 
 `picture` is a data: URI (JPEG thumbnail) or null; `text` is the raw text, cut at 600 characters, or null: escape it.
 """

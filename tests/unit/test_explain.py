@@ -23,6 +23,7 @@ from headstart.explain._network import Whole
 from headstart.explain._pictures import ninths
 from headstart.explain._score import Score, slopes
 from headstart.explain._shapley import shapley
+from headstart.explain.confused import because, explain, pairs
 from headstart.explain.explainer import Explainer
 from headstart.model import Card, Model
 from headstart.report.explain import page
@@ -274,6 +275,31 @@ def test_columns_of_a_linear_model_weigh_what_they_differ_from_the_others() -> N
     exact = (np.array([rows[0]["a"], rows[0]["b"]]) - means) * head.coef_[:, 0]
     by_name = {name: weight for name, _, weight in told.columns}
     np.testing.assert_allclose([by_name["a"], by_name["b"]], exact, atol=0.1 * np.abs(exact).max())
+
+
+def test_rows_for_which_there_is_no_time_are_counted() -> None:
+    data = texts()
+    explainer = Explainer(fitted(data, backbones.get("ngrams", data), "tfidf"))
+    clock = iter([9.0, 9.0, 0.0])
+    found, why = explain(explainer, data, [1, 3, 5], [(1, 0)] * 3, left=lambda: next(clock))
+    assert list(found) == [1, 3]
+    assert why.startswith("2 of 3 rows are explained here")
+    found, why = explain(explainer, data, [1], [(1, 0)], left=lambda: 0.0)
+    assert not found
+    assert "the budget was used up" in why
+
+
+def test_pairs_are_explained_by_what_their_rows_share() -> None:
+    data = texts()
+    explainer = Explainer(fitted(data, backbones.get("ngrams", data), "tfidf"))
+    scores = np.tile([0.1, 0.9], (4, 1))
+    confused = pairs(scores, np.array([0, 0, 1, 1]))
+    assert confused == [(0, 1, [0, 1])]
+    told, _ = explain(explainer, data, [1, 3], [(1, 0)] * 2)
+    (pair,) = because(confused, {0: told[1], 1: told[3]}, data.classes)
+    assert (pair["true"], pair["said"], pair["rows"], pair["explained"]) == ("plain", "marked", 2, 2)
+    assert pair["pulls"][0][0] == TOKEN
+    assert pair["pulls"][0][2] == 2
 
 
 def test_no_text_of_a_user_becomes_markup_on_the_page() -> None:

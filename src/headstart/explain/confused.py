@@ -60,10 +60,10 @@ def explain(
     found: dict[int, Explanation] = {}
     slowest = 0.0
     for row, (toward, against) in zip(rows, aim, strict=True):
-        if left is not None and slowest > left():
-            seconds = slowest * (len(rows) - len(found))
-            why = f"{len(found)} of {len(rows)} rows are explained: the others would take about {seconds:.0f} s"
-            return found, f"{why}; headstart explain RUN explains them"
+        if left is not None and left() <= slowest:
+            more = slowest * (len(rows) - len(found))
+            why = f"the others would take about {more:.0f} s" if found else "the budget was used up"
+            return found, f"{len(found)} of {len(rows)} rows are explained here, {why}: headstart explain explains all"
         start = time.monotonic()
         try:
             found[row] = explainer(data, row, toward, against)

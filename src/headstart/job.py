@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os.path import isfile
@@ -45,8 +45,8 @@ SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whos
 CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's rows
 LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
 LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
-TAIL, TAIL_SECONDS = 0.12, 9.0  # of the budget, at least, are kept for the test, the report and the model folder
-CLOSING = 2.0  # seconds that drawing and writing take after the last mistake was explained
+TAIL, TAIL_SECONDS = 0.14, 11.0  # of the budget, at least, are kept for the test, the report and the model folder
+CLOSING, WHY_SHARE = 2.0, 0.04  # seconds to draw and write; of the budget, at least, explain mistakes
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
 FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
 CLASSICAL = {
@@ -121,10 +121,15 @@ class Job:
             result = conclude(seen, trials, winner, model, scores, ground, self.plan, left=left)
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
-            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=lambda: self.clock.left() - CLOSING)
+            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why())
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist)
+
+    def _for_why(self) -> Callable[[], float]:
+        """Seconds that are left to explain mistakes, counted from now."""
+        start, least = time.monotonic(), WHY_SHARE * self.plan.budget
+        return lambda: max(self.clock.left() - CLOSING, least - (time.monotonic() - start))
 
     def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:
         """Save the result, draw the report, and leave nothing to resume."""

@@ -42,7 +42,7 @@ def why(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
     top = max((abs(part[-1]) for part in (*words, *columns)), default=0.0) or 1.0
     toward, against = explanation["toward"] or "a higher number", explanation["against"]
     other = f"for {against}" if against else "against it"
-    place = f" Most of it lies {explanation['where']}." if explanation["where"] else ""
+    place = f" It is strongest {explanation['where']}." if explanation["where"] else ""
     return {
         "what": f"Orange speaks for {toward}, blue {other}.{place}", "sum": _sum(explanation),
         "note": explanation["note"], "picture": safe(explanation["picture"]),

@@ -20,6 +20,7 @@ from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.audit._forecast import HEADS, early, forecast
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
@@ -107,6 +108,7 @@ class Job:
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, rate = self._choose(data)
             rows, backbone = self._afford(data, backbone, rate)
+            told = self._forecast(rows, backbone, shortlist)
         with self._stage("read features", len(rows) / rate if rate and backbone else None):
             seen = self._features(data, rows, backbone)
         with self._stage("race", max(self.clock.left(keep=self.tail), 1.0)):
@@ -123,6 +125,7 @@ class Job:
             drawn = gather(seen.data, seen.pooled, model, scores, curve)
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
+        result.forecast = told
         return self._finish(result, shortlist)
 
     def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:
@@ -221,6 +224,24 @@ class Job:
             " a fixed sample is used; raise --budget to use all"
         )
         return data.take(np.sort(np.concatenate(keep))), backbone
+
+    def _forecast(self, data: Dataset, backbone: Backbone | None, shortlist: list[dict[str, Any]]) -> dict[str, Any]:
+        """What the verdict will be, told before anything dear is trained, from the shortlist's rows; {} without one."""
+        if backbone is None:
+            return {}
+        some = data.take(data.sample("train", shortlist[0]["rows"]))
+        plain = backbones.get(backbones.classical(data.modality), data)
+        seen = {b.name: self._get(b, some, "pooled") for b in (backbone, plain)}
+        seen[backbone.name] = seen[backbone.name].pool()
+        kind, floor = str(data.target_kind), CLASSICAL[data.modality]
+        assert some.target is not None
+        entries = contenders((*HEADS, "majority"), backbone.name, plain.name, kind=kind, floor=floor)
+        trials = early(seen, some.target, entries, kind, groups=some.groups, seed=self.plan.seed)
+        known, tests = (sum(len(data.rows_of(s)) for s in part) for part in (("train", "valid"), ("test",)))
+        told = forecast(trials, some.target, kind, (known, tests), groups=some.groups, seed=self.plan.seed)
+        if told:
+            self.listener.say(told["words"])
+        return told
 
     def _features(self, whole: Dataset, data: Dataset, backbone: Backbone | None) -> Seen:
         """Pooled activations of the rows in question; near duplicates are brought to one side of the split.

@@ -67,7 +67,7 @@ def tasks() -> Iterator[tuple[str, str, Dataset, np.ndarray, tuple[str, ...]]]:
 def lines() -> Iterator[str]:
     """The table."""
     yield "Command: `python -m benchmarks.name_that_set`\n"
-    yield "| rows of | attribute | network | rows | chance | plain | untrained | pre-trained | over untrained | the check |"
+    yield "| rows of | attribute | network | rows | chance | plain | untrained | pre-trained | over untrained | check |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     store = ActivationStore()
     for what, name, whole, values, networks in tasks():

@@ -171,11 +171,9 @@ def judged(name: str, rows: Sequence[Row], gain: np.ndarray, chances: np.ndarray
 
 def tables(rows: Sequence[Row], command: str) -> str:
     """Markdown: every signal against the truth, then what became of the forecast on each set."""
-    truth = np.array([OUTCOMES.index(r["truth"]["helped"]) for r in rows])
-    share = np.bincount(truth, minlength=3) / len(rows)
     head = "| told by | cells | right [over sets] | log loss | rank correlation |\n|---|---|---|---|---|"
     lines = [f"Command: `{command}`", "", head]
-    lines.append(judged("always the commonest verdict", rows, np.zeros(len(rows)), np.tile(share, (len(rows), 1))))
+    lines.append(judged("always the commonest verdict", rows, *_commonest(rows)))
     for name in FORECASTS:
         lines.append(judged(name, rows, *_own(rows, name)))
     classes = [r for r in rows if r["set"] != "diabetes"]
@@ -185,6 +183,7 @@ def tables(rows: Sequence[Row], command: str) -> str:
         words = "all of these" if len(names) > 1 else "forecast"
         lines.append(judged(f"{words}, learnt from other sets", classes, *learnt(classes, names)))
     old = [r for r in rows if "LEEP" in r]
+    lines.append(judged("always the commonest, where LEEP can be had", old, *_commonest(old)))
     lines.append(judged("forecast, where LEEP can be had", old, *_own(old, "forecast")))
     for name in OLD_CLASSES:
         lines.append(judged(f"{name}, learnt from other sets", old, *learnt(old, [name])))
@@ -196,15 +195,7 @@ def tables(rows: Sequence[Row], command: str) -> str:
     whole = [
         {**r, "truth": f} for r in packaged if (f := full.get((r["set"], r["n"], r["seed"]))) and f["gain"] is not None
     ]
-    common = np.bincount([OUTCOMES.index(r["truth"]["helped"]) for r in whole], minlength=3) / len(whole)
-    lines.append(
-        judged(
-            "whole runs of the suite: always the commonest",
-            whole,
-            np.zeros(len(whole)),
-            np.tile(common, (len(whole), 1)),
-        )
-    )
+    lines.append(judged("whole runs of the suite: always the commonest", whole, *_commonest(whole)))
     lines.append(judged("whole runs of the suite: forecast", whole, *_own(whole, "forecast")))
     lines += [
         "",
@@ -223,6 +214,12 @@ def tables(rows: Sequence[Row], command: str) -> str:
 
 def _own(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array([r[name]["gain"] for r in rows]), np.array([list(r[name]["chances"].values()) for r in rows])
+
+
+def _commonest(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    """No gain, and the shares that the verdicts have among the rows themselves."""
+    truth = [OUTCOMES.index(r["truth"]["helped"]) for r in rows]
+    return np.zeros(len(rows)), np.tile(np.bincount(truth, minlength=3) / len(rows), (len(rows), 1))
 
 
 def cells(seeds: int, known: dict[tuple[Any, ...], Row], keep: Callable[[Row], None]) -> list[Row]:

@@ -125,12 +125,11 @@ class Job:
             drawn = gather(seen.data, seen.pooled, model, scores, curve)
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
-        result.forecast = told
-        return self._finish(result, shortlist)
+        return self._finish(result, shortlist, told)
 
-    def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:
+    def _finish(self, result: Result, shortlist: list[dict[str, Any]], told: dict[str, Any]) -> Result:
         """Save the result, draw the report, and leave nothing to resume."""
-        result.shortlist = shortlist
+        result.shortlist, result.forecast = shortlist, told
         result.stages = {k: round(v, 2) for k, v in self.stages.items()}
         result.seconds = round(self.clock.elapsed(), 2)
         result.save(self.out)
@@ -230,17 +229,14 @@ class Job:
         if backbone is None:
             return {}
         some = data.take(data.sample("train", shortlist[0]["rows"]))
-        plain = backbones.get(backbones.classical(data.modality), data)
-        seen = {b.name: self._get(b, some, "pooled") for b in (backbone, plain)}
-        seen[backbone.name] = seen[backbone.name].pool()
-        kind, floor = str(data.target_kind), CLASSICAL[data.modality]
+        plain, kind, tests = backbones.classical(data.modality), str(data.target_kind), len(data.rows_of("test"))
+        seen = {backbone.name: self._get(backbone, some, "pooled").pool()}
+        seen[plain] = self._get(backbones.get(plain, data), some, "pooled")
+        entries = contenders((*HEADS, "majority"), backbone.name, plain, kind=kind, floor=CLASSICAL[data.modality])
         assert some.target is not None
-        entries = contenders((*HEADS, "majority"), backbone.name, plain.name, kind=kind, floor=floor)
         trials = early(seen, some.target, entries, kind, groups=some.groups, seed=self.plan.seed)
-        known, tests = (sum(len(data.rows_of(s)) for s in part) for part in (("train", "valid"), ("test",)))
-        told = forecast(trials, some.target, kind, (known, tests), groups=some.groups, seed=self.plan.seed)
-        if told:
-            self.listener.say(told["words"])
+        told = forecast(trials, some.target, kind, (len(data) - tests, tests), groups=some.groups, seed=self.plan.seed)
+        self.listener.say(told.get("words", "no forecast: there is nothing to compare"))
         return told
 
     def _features(self, whole: Dataset, data: Dataset, backbone: Backbone | None) -> Seen:

@@ -127,9 +127,9 @@ class Job:
             write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist, told)
 
-    def _finish(self, result: Result, shortlist: list[dict[str, Any]], told: dict[str, Any]) -> Result:
+    def _finish(self, result: Result, shortlist: list[dict[str, Any]], told: dict[str, Any] | None = None) -> Result:
         """Save the result, draw the report, and leave nothing to resume."""
-        result.shortlist, result.forecast = shortlist, told
+        result.shortlist, result.forecast = shortlist, told or {}
         result.stages = {k: round(v, 2) for k, v in self.stages.items()}
         result.seconds = round(self.clock.elapsed(), 2)
         result.save(self.out)

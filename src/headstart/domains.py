@@ -13,6 +13,7 @@ import headstart
 from headstart import _discover, backbones
 from headstart._answers import by_labels, changes, score
 from headstart._compute import threads
+from headstart._entries import readable
 from headstart._listen import Listener
 from headstart._methods import FLOOR, Beside, Candidate, candidates
 from headstart.activations.activations import Activations
@@ -22,7 +23,7 @@ from headstart.data.dataset import Dataset
 from headstart.data.read import read_rows
 from headstart.errors import DataError, PlanError
 from headstart.evidence import both_domains, show
-from headstart.job import Job, readable
+from headstart.job import Job
 from headstart.model import Card, Model
 from headstart.outcome import described, environment
 from headstart.plan import AdaptationPlan, Plan, seconds

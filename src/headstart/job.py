@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from os.path import isfile
@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from headstart import _discover, backbones
+from headstart import backbones
 from headstart._compute import give_back, threads
+from headstart._entries import CLASSICAL, FLOOR, allowed, asked
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.audit._forecast import HEADS, early, forecast
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
@@ -35,7 +37,7 @@ from headstart.plan import Plan, seconds
 from headstart.report.card import model_card
 from headstart.report.page import render
 from headstart.result import Result, write_json
-from headstart.selection.contender import Contender, contenders, make, rows_a_class, unasked
+from headstart.selection.contender import Contender, contenders, make
 from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Field, Trial, best, race
 from headstart.selection.shortlist import rank
@@ -48,13 +50,6 @@ LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of 
 TAIL, TAIL_SECONDS = 0.14, 11.0  # of the budget, at least, are kept for the test, the report and the model folder
 CLOSING, WHY_SHARE = 2.0, 0.04  # seconds to draw and write; of the budget, at least, explain mistakes
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
-FLOOR = ("majority", "scratch", "linear_probe")  # always run: every other number stands on them
-CLASSICAL = {
-    "text": ("tfidf",),
-    "image": ("linear_probe",),
-    "table": ("boosting", "linear_probe"),
-    "vector": ("boosting", "linear_probe"),
-}
 
 
 def run(
@@ -108,6 +103,7 @@ class Job:
         with self._stage("choose the pre-trained model"):
             backbone, shortlist, rate = self._choose(data)
             rows, backbone = self._afford(data, backbone, rate)
+            told = self._forecast(rows, backbone, shortlist)
         with self._stage("read features", len(rows) / rate if rate and backbone else None):
             seen = self._features(data, rows, backbone)
         with self._stage("race", max(self.clock.left(keep=self.tail), 1.0)):
@@ -124,16 +120,16 @@ class Job:
             drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why())
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
-        return self._finish(result, shortlist)
+        return self._finish(result, shortlist, told)
 
     def _for_why(self) -> Callable[[], float]:
         """Seconds that are left to explain mistakes, counted from now."""
         start, least = time.monotonic(), WHY_SHARE * self.plan.budget
         return lambda: max(self.clock.left() - CLOSING, least - (time.monotonic() - start))
 
-    def _finish(self, result: Result, shortlist: list[dict[str, Any]]) -> Result:
+    def _finish(self, result: Result, shortlist: list[dict[str, Any]], told: dict[str, Any] | None = None) -> Result:
         """Save the result, draw the report, and leave nothing to resume."""
-        result.shortlist = shortlist
+        result.shortlist, result.forecast = shortlist, told or {}
         result.stages = {k: round(v, 2) for k, v in self.stages.items()}
         result.seconds = round(self.clock.elapsed(), 2)
         result.save(self.out)
@@ -228,6 +224,21 @@ class Job:
         )
         return data.take(np.sort(np.concatenate(keep))), backbone
 
+    def _forecast(self, data: Dataset, backbone: Backbone | None, shortlist: list[dict[str, Any]]) -> dict[str, Any]:
+        """What the verdict will be, told before anything dear is trained, from the shortlist's rows; {} without one."""
+        if backbone is None:
+            return {}
+        some = data.take(data.sample("train", shortlist[0]["rows"]))
+        plain, kind, tests = backbones.classical(data.modality), str(data.target_kind), len(data.rows_of("test"))
+        seen = {backbone.name: self._get(backbone, some, "pooled").pool()}
+        seen[plain] = self._get(backbones.get(plain, data), some, "pooled")
+        entries = contenders((*HEADS, "majority"), backbone.name, plain, kind=kind, floor=CLASSICAL[data.modality])
+        assert some.target is not None
+        trials = early(seen, some.target, entries, kind, groups=some.groups, seed=self.plan.seed)
+        told = forecast(trials, some.target, kind, (len(data) - tests, tests), groups=some.groups, seed=self.plan.seed)
+        self.listener.say(told.get("words", "no forecast: there is nothing to compare"))
+        return told
+
     def _features(self, whole: Dataset, data: Dataset, backbone: Backbone | None) -> Seen:
         """Pooled activations of the rows in question; near duplicates are brought to one side of the split.
 
@@ -254,43 +265,16 @@ class Job:
     def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
         """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
         assert data.target is not None
-        names = self.plan.techniques or self._unasked(data)
+        names = asked(self.plan, data)
         wanted = {make(n).where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
         some = backbone.prepare(data.rows[:4])
         known = wanted & set(backbone.cuts)
         size = {cut: value.nbytes / 4 * len(data) for cut, value in backbone.prefix(some, known).items()}
         return {cut for cut in known if size[cut] <= LIGHT}
 
-    def _unasked(self, data: Dataset) -> list[str]:
-        assert data.target is not None
-        return unasked(rows_a_class(data.target), domains=data.domain is not None)
-
-    def _contenders(self, seen: Seen) -> list[Contender]:
-        data, backbone = seen.data, seen.backbone
-        classical = backbones.classical(data.modality)
-        wanted = [*self.plan.techniques, *FLOOR] if self.plan.techniques else self._unasked(data)
-        reader = backbone or backbones.get(classical, data)
-        known = dict.fromkeys([*self.plan.techniques, *_discover.names("techniques")])
-        able = [n for n in known if _reads(n, reader) and not make(n).needs_target]
-        floor = CLASSICAL[data.modality]
-        if data.domain is not None and data.modality in ("table", "vector"):  # their columns are features as well
-            floor = (*floor, *(n for n in able if make(n).uses_domains))
-        for name in sorted(set(self.plan.techniques) - {*able, *floor}) if backbone else ():
-            readable(name, reader, able)
-        if data.domain is None and (lost := [n for n in self.plan.techniques if make(n).uses_domains]):
-            raise PlanError(
-                f"technique {lost[0]!r} learns from several domains",
-                expected="--domain with the column that says of which a row is",
-            )
-        names = [n for n in dict.fromkeys(wanted) if n in able]
-        if backbone is None:  # what was named runs on the classical features where it can
-            floor = tuple(dict.fromkeys([*floor, *(n for n in self.plan.techniques if n in able)]))
-            names = ["majority"]
-        return contenders(names, reader.name, classical, kind=str(data.target_kind), floor=floor)
-
     def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, seen.data.fingerprint
-        entries = self._contenders(seen)
+        entries = allowed(self.plan, data, seen.backbone)
         done = {c: t for c in entries if (t := self.journal.finished(c, key)) is not None}
         assert data.target is not None
 
@@ -356,28 +340,6 @@ def _domains(data: Dataset) -> Domains | None:
         return None
     known = np.flatnonzero(data.split != "test")
     return Domains.of(data.domain, data.target, known, units(data.ids, data.groups)[0])
-
-
-def _kind(backbone: Backbone, cut: str) -> str:
-    return backbone.kind(cut) if cut in backbone.cuts else "nothing"
-
-
-def _reads(technique: str, backbone: Backbone) -> bool:
-    """Whether a technique accepts what a backbone gives at the cut that it reads."""
-    made = make(technique)
-    return _kind(backbone, made.where(backbone.cuts)) in made.accepts
-
-
-def readable(name: str, reader: Backbone, able: Sequence[str] = ()) -> None:
-    """PlanError where a technique, one of others that are able, does not accept what a backbone gives at its cut."""
-    technique = make(name)
-    cut = technique.where(reader.cuts)
-    if _kind(reader, cut) not in technique.accepts:
-        raise PlanError(
-            f"technique {name!r} cannot read {reader.name!r}, which gives {_kind(reader, cut)} at its cut {cut!r}",
-            expected=f"{sorted(technique.accepts)}",
-            do=f"name another --backbone{', or one of ' * bool(able)}{', '.join(able)}",
-        )
 
 
 def _line(trial: Trial) -> str:

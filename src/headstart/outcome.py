@@ -19,7 +19,7 @@ from headstart.activations.store import ActivationStore
 from headstart.adaptation._source import FLAT, Source
 from headstart.audit._base import Evidence, audit
 from headstart.audit._familiar import Familiar
-from headstart.audit._verdict import Arm, verdict
+from headstart.audit._verdict import Arm, by_class, class_words, verdict
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.metadata import metadata
@@ -141,6 +141,9 @@ def conclude(
     found, unchecked = audit(observed(seen, scores, score, plan, model.card), seconds=left)
     c = winner.contender
     said = verdict(arms, y, metric, groups=groups, seed=plan.seed)
+    if data.target_kind == "label":
+        said["classes"] = by_class(arms, y, data.classes)
+        said["where"] = class_words(said["classes"])
     if ground.domains is not None:
         said["unseen"] = pretraining(trials, ground)
     return Result(

@@ -9,6 +9,9 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
     data         {modality, target_kind, rows, classes, counts: {train, valid, test}, notes: [str],
                   skipped: [[name, why]]}
     shortlist    [{backbone, score, scores: {knn, ridge, logme}, rows, seconds, chosen, why}]
+    forecast     {} where none was made; else what the verdict will be, told from the shortlist's rows before the race:
+                 {helped: true|false|null (the likeliest), chances: {helped, "no evidence", hurt}, gain, low, high
+                  (points), rows, against: [{role, name, gain, low, high}] on these rows, words}
     trials       [{backbone, technique, cut, role, status, why, seconds, fit_seconds, valid: Score, test: Score | null,
                    source: {cosine, cka, agreement} | null}]   source: what a fine-tuning left of the
                  pre-trained network on valid rows, with --keep-source; each 1 where nothing was forgotten; agreement:
@@ -30,6 +33,8 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  groups: [{group, rows, value}]} on test rows, gain and worst_gain: {value, low, high} on test rows,
                  seconds}
     verdict      {helped: true|false|null, gain, low, high, words, against: [{role, name, gain, low, high}],
+                  classes: [{class, rows, gain (points of its rows), p (sign test, adjusted for their number)}],
+                  where (the classes that stand out, in words, or ""): both where a row has one class,
                   unseen: {helped, gain, low, high, words} | null}   with domains: pre-training on held-out domains
     domains      {} without --domain; else {column, technique, backbone (what ships), how, words, worst,
                   each: [{name, rows, away: Score | null (the domain held out entirely), home: Score | null (rows of it
@@ -86,6 +91,7 @@ class Result:
     plan: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     shortlist: list[dict[str, Any]] = field(default_factory=list)
+    forecast: dict[str, Any] = field(default_factory=dict)
     trials: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     test: dict[str, Any] = field(default_factory=dict)

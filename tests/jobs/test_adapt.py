@@ -189,7 +189,7 @@ def test_a_named_deep_method_competes_and_what_wins_is_served_as_judged(
 
 def test_raw_columns_have_no_network_for_a_deep_method() -> None:
     from headstart import backbones
-    from headstart.job import readable
+    from headstart._entries import readable
 
     readable("mcc:layers=1", backbones.get("minilm"))
     with pytest.raises(PlanError, match="cannot read 'columns', which gives frame"):

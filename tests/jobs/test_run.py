@@ -62,6 +62,8 @@ def test_a_run_leaves_a_result_a_model_and_a_report(finished: Path) -> None:
     }
     assert result["verdict"]["helped"] in (True, False, None)
     assert result["verdict"]["words"]
+    assert sum(result["forecast"]["chances"].values()) == pytest.approx(1)
+    assert {c["class"] for c in result["verdict"]["classes"]} == {"good", "bad"}
     assert result["test"]["low"] <= result["test"]["value"] <= result["test"]["high"]
     assert result["test"]["rows"] == result["data"]["counts"]["test"] == 32
     assert set(result["best"]) >= {"backbone", "technique", "cut"}

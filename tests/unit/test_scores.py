@@ -9,9 +9,12 @@ from sklearn.preprocessing import StandardScaler
 
 from headstart.activations.activations import Activations
 from headstart.selection.knn_loo import knn_loo
+from headstart.selection.leep import leep
 from headstart.selection.logme import logme
+from headstart.selection.nce import nce
 from headstart.selection.ridge_loo import STRENGTHS, ridge_loo
 from headstart.selection.shortlist import rank
+from headstart.techniques._linear import softmax
 
 Known = tuple[np.ndarray, np.ndarray, tuple[float, float]]
 
@@ -21,6 +24,15 @@ GOLDEN = {
     "wine": (-0.537707, 0.955056),
     "digits": (0.124431, 0.961603),
     "breast_cancer": (-0.852145, 0.963093),
+}
+
+
+# Reference code of LEEP and NCE; the old classes' probabilities are a softmax of the first four columns.
+OLD_CLASSES = {
+    "iris": (-0.817141, -0.426330),
+    "wine": (-0.943959, -0.748056),
+    "digits": (-2.258817, -2.155005),
+    "breast_cancer": (-0.651774, -0.631503),
 }
 
 
@@ -36,6 +48,15 @@ def test_logme_and_knn_give_the_values_of_the_reference(
     X, y, (evidence, share) = known
     assert logme(X, y) == pytest.approx(evidence, abs=1e-6)
     assert knn_loo(X, y, k=11) == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", OLD_CLASSES)
+def test_scores_of_old_classes_give_the_values_of_the_reference(name: str) -> None:
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    told = softmax(StandardScaler().fit_transform(X[:, X.std(0) > 0])[:, :4])
+    assert (leep(told, y), nce(told, y)) == pytest.approx(OLD_CLASSES[name], abs=1e-6)
+    none = np.c_[told, np.zeros(len(y))]  # an old class that no row is given changes nothing
+    assert (leep(none, y), nce(none, y)) == pytest.approx(OLD_CLASSES[name], abs=1e-6)
 
 
 def test_ridge_leaves_rows_out_exactly() -> None:

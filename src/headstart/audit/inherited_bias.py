@@ -7,6 +7,7 @@ import numpy as np
 from headstart.audit._base import Check, Evidence, Finding
 from headstart.audit._lean import decoded
 from headstart.audit._levels import levels
+from headstart.audit.transfer import left_out_right
 from headstart.errors import NotApplicable
 
 LEAST = 40  # rows
@@ -20,7 +21,9 @@ class InheritedBias(Check):
     not go with the class (as many of each level within each class), a linear probe tells its levels: R2 held out. It
     speaks when that of the frozen network is beyond chance (permutation test at `level` over the attributes) and
     `more` above the untrained one's. That is no fault in itself, hence "info". (Salman et al., When does bias transfer
-    in transfer learning?, 2022.)
+    in transfer learning?, 2022.) The finding says in which share of these rows a head names the level, as
+    in "name that data set" (Torralba and Efros, Unbiased Look at Dataset Bias, CVPR 2011): name the column of the
+    source, site or vendor. The pre-training's own data do not ship, so that nothing is said of them.
 
     >>> from headstart.audit._example import evidence
     >>> sites = {"site": np.arange(600) % 2}
@@ -54,17 +57,22 @@ class InheritedBias(Check):
         frozen, p = decoded(evidence.values[rows], own, y, rng)
         if p > self.level / len(evidence.attributes):
             return None
-        untrained, _ = decoded(evidence.look("untrained", rows), own, y, rng)
+        twin = evidence.look("untrained", rows)
+        untrained, _ = decoded(twin, own, y, rng)
         if frozen - max(untrained, 0.0) < self.more:
             return None
+        named = [float(left_out_right(v, own).mean()) for v in (evidence.values[rows], twin)]
+        chance = 1 / (int(own.max()) + 1)
         return Finding(
             code=f"inherited_bias:{name}",
-            title=f"The pre-trained network tells {name!r}: R2 {frozen:.2f}, untrained {untrained:.2f}",
+            title=f"The pre-trained network tells {name!r}: right on {named[0]:.0%} of the rows, untrained on"
+            f" {named[1]:.0%}, where guessing is on {chance:.0%}",
             severity="info",
             do=f"Any head on it can lean on {name!r}; see whether shortcut:{name} was found.",
             evidence={
                 "attribute": name, "frozen": round(frozen, 4), "untrained": round(untrained, 4), "p": p,
-                "rows": len(rows),
+                "rows": len(rows), "named": round(named[0], 4), "named_untrained": round(named[1], 4),
+                "chance": round(chance, 4),
             },
         )  # fmt: skip
 

@@ -92,7 +92,8 @@ def summary(result: Result) -> str:
     'No verdict.'
     """
     unseen = (result.verdict.get("unseen") or {}).get("words")
-    lines = ["", str(result.verdict.get("words", "")), *([unseen] if unseen else []), ""]
+    besides = [unseen, result.verdict.get("where"), result.forecast.get("words")]
+    lines = ["", str(result.verdict.get("words", "")), *(words for words in besides if words), ""]
     if result.best:
         test = result.test
         lines.append(

@@ -18,15 +18,17 @@ from headstart.activations.store import ActivationStore
 from headstart.adaptation._online import Online
 from headstart.adaptation._source import FLAT, Source
 from headstart.audit._familiar import Familiar
+from headstart.audit._levels import Levels
+from headstart.audit.repair._rule import Rule, coins
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset
-from headstart.errors import ModelError, NotApplicable
+from headstart.errors import DataError, ModelError, NotApplicable
 from headstart.result import write_json
 from headstart.selection.calibration import apply
 from headstart.techniques._base import State, Technique, state_of
 from headstart.techniques._linear import slopes
 
-VERSION = 3  # 2 kept no summary of the source
+VERSION = 4  # 2 kept no summary of the source, 3 no thresholds
 BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
 
 
@@ -54,6 +56,34 @@ class Card:
     version: int = VERSION
 
 
+@dataclass(frozen=True, eq=False)
+class ByGroup:
+    """Thresholds that go by a column, which then every row must come with."""
+
+    column: str
+    levels: Levels
+    rule: Rule
+
+    def __call__(self, scores: np.ndarray, data: Dataset) -> np.ndarray:
+        """Scores (n, 2) of these rows moved by the thresholds of their groups; unknown groups stay as they are."""
+        if self.column not in data.columns:
+            raise DataError(
+                f"rows without a column {self.column!r}", expected="it, as the model's thresholds go by it",
+                do="give a file or data frame that has it",
+            )  # fmt: skip
+        return self.rule(scores, self.levels(data.columns[self.column]), coins(data.ids))
+
+    def state(self) -> State:
+        """As arrays and JSON values."""
+        return State({"bars": self.rule.bars, "shares": self.rule.shares}, {"column": self.column} | vars(self.levels))
+
+    @classmethod
+    def of(cls, state: State) -> ByGroup:
+        """Undo `state`."""
+        levels = Levels(**{k: tuple(v) for k, v in state.values.items() if k != "column"})
+        return cls(state.values["column"], levels, Rule(**state.arrays))
+
+
 @dataclass(eq=False)
 class Model:
     """A backbone, a cut and a fitted technique: all that is needed to answer for new rows.
@@ -68,6 +98,7 @@ class Model:
     adapter: Any = None
     familiar: Familiar | None = None  # what rows like those learnt from look like; it watches every row that is scored
     source: Source | None = None  # of the rows that it learnt from; older folders and other cuts have none
+    by_group: ByGroup | None = None  # thresholds that a repair found
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
@@ -84,7 +115,8 @@ class Model:
         seen = self.activations(data, store)
         if self.familiar is not None:
             self.familiar.watch(seen.pool())
-        return self.told(seen)
+        told = self.told(seen)
+        return told if self.by_group is None else self.by_group(told, data)
 
     def told(self, seen: Activations) -> np.ndarray:
         """`scores` of what the technique reads."""
@@ -124,7 +156,8 @@ class Model:
         """Rows to predict as this model reads them: a path, or anything that `predict` takes."""
         from headstart.data.read import read_rows
 
-        return read_rows(rows, modality=self.card.modality, inputs=self.card.inputs)
+        beside = () if self.by_group is None else (self.by_group.column,)
+        return read_rows(rows, modality=self.card.modality, inputs=self.card.inputs, beside=beside)
 
     def online(self) -> Online:
         """What follows the rows of one `stream` while it answers; nothing of it is kept in the model.
@@ -151,6 +184,11 @@ class Model:
                 f"the model was adapted already, by {card.adapter}", expected="the one that it came from",
                 do="name the run that was adapted",
             )  # fmt: skip
+        if self.by_group is not None:
+            raise NotApplicable(
+                f"the model's thresholds go by {self.by_group.column!r}", expected="a model without them",
+                do="name the run that was repaired",
+            )  # fmt: skip
         if self.source is not None:
             return self.source
         kind = own.kind(card.cut) if card.cut in own.cuts else card.cut
@@ -162,7 +200,7 @@ class Model:
             )
         raise NotApplicable(
             f"the model folder (version {card.version}) keeps no summary of its training rows",
-            expected="version 3, and a class of five rows or more", do="run again with this headstart",
+            expected="version 3 or later, and a class of five rows or more", do="run again with this headstart",
         )  # fmt: skip
 
     def stream(self, rows: Any, online: Online | None = None) -> Iterator[tuple[Dataset, np.ndarray]]:
@@ -184,6 +222,8 @@ class Model:
             save_state(state_of(self.adapter), temporary / "adapter")
         if self.familiar is not None:
             save_state(state_of(self.familiar), temporary / "familiar")
+        if self.by_group is not None:
+            save_state(self.by_group.state(), temporary / "by_group")
         if self.source is not None:
             kept = vars(self.source)
             arrays = {k: v for k, v in kept.items() if isinstance(v, np.ndarray)}
@@ -224,7 +264,7 @@ class Model:
         backbone = backbones.get(f"local-dir:{folder / 'backbone'}")
         technique = _discover.load("techniques", card.technique)(**card.params)
         technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
-        adapter = familiar = source = None
+        adapter = familiar = source = by_group = None
         if card.adapter:
             floor, _, name = f"adaptation.{card.adapter}".rpartition(".")
             adapter = _discover.load(floor, name)(**card.adapter_params)
@@ -236,7 +276,9 @@ class Model:
             kept = load_state(folder / "source")
             known: dict[str, Any] = {**kept.arrays, **kept.values}
             source = Source(**known)
-        return cls(card, backbone, technique, adapter, familiar, source)
+        if "by_group.json" in sums:
+            by_group = ByGroup.of(load_state(folder / "by_group"))
+        return cls(card, backbone, technique, adapter, familiar, source, by_group)
 
 
 def load(path: str | Path) -> Model:

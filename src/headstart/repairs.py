@@ -18,17 +18,19 @@ from headstart._compute import threads
 from headstart._listen import Listener
 from headstart.activations.activations import Activations
 from headstart.audit._base import audit
-from headstart.audit._levels import levels
-from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, judged, resamples
+from headstart.audit._levels import Levels, levels
+from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, gap, judged, resamples
+from headstart.audit.repair._rule import Rule, coins
 from headstart.audit.words import has
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError, HeadstartError, NotApplicable, PlanError
 from headstart.evidence import gather
 from headstart.job import Job
-from headstart.model import Model
+from headstart.model import ByGroup, Model
 from headstart.outcome import Seen, observed, trust
 from headstart.plan import Plan
 from headstart.result import Result, write_json
+from headstart.selection.calibration import conformal
 from headstart.selection.contender import make
 from headstart.selection.metrics import interval, paired
 from headstart.techniques.linear_probe import LinearProbe
@@ -45,7 +47,9 @@ def repair(
     Use it after `run --attribute scanner` found `shortcut:scanner`: nothing is computed but heads on stored
     activations. Not for models of a number, or for networks that were fine-tuned: NotApplicable. Without a `method` all
     compete; which one wins, or that none does, is settled on rows of train and valid that each had not seen. Test rows
-    say what it brought. `out` is `<run>-repaired` by default; the run itself is not touched.
+    say what it brought. Against `group_gaps:COLUMN` what counts is the gap between groups, and thresholds by group
+    compete as well; the model then asks for that column. `out` is `<run>-repaired` by default; the run itself is
+    not touched.
     """
     folder = Path(run)
     old = Result.load(folder)
@@ -88,15 +92,20 @@ def _about(result: Result, finding: str) -> tuple[str | None, str | None]:
     """The column, or else the word, that a finding is about; neither where it is about rows without a name."""
     known = {f["code"]: f for f in result.findings}
     check, _, about = finding.partition(":")
-    if finding in known:
+    if finding in known and check != "group_gaps":
         told = known[finding]["evidence"]
         return told.get("attribute"), told.get("word")
-    if check == "shortcut" and about:
+    about = about.removeprefix("none:") if check == "group_gaps" else about
+    if " x " in about:
+        raise PlanError(
+            f"{finding!r} is about two columns", expected="one", do="name one, or join them in a new column"
+        )
+    if check in ("shortcut", "group_gaps") and about:
         return about, None  # a column that nothing was found of: reading says whether there is one
     raise PlanError(
         f"the run has no finding {finding!r}",
         expected=f"one of {', '.join(known)}" if known else "a finding; the run has none",
-        do="name one of result.json, or shortcut:COLUMN for any column of the data",
+        do="name one of result.json, or shortcut:COLUMN or group_gaps:COLUMN for any column of the data",
     )
 
 
@@ -129,13 +138,13 @@ class _Repair(Job):
             )
             codes, names = (None, ("",)) if column is None else levels(column)
             attribute = attribute or word
-            decision = self._compete(model, values, data, known, codes, methods)
+            decision = self._compete(model, values, data, known, codes, methods, gaps=finding.startswith("group_gaps:"))
             self.listener.say(decision.why)
         with self._stage("test"):
             test = data.rows_of("test")
             rows = data.take(test)
             before = model.scores(rows, self.store)
-            model = self._ship(model, decision, seen.target[known])
+            model = self._ship(model, decision, seen.target[known], attribute, column)
             after = model.scores(rows, self.store)
             told = _measured(seen, before, after, None if codes is None else codes[test], names, attribute or "")
         result = self._result(old, seen, model, after)
@@ -151,7 +160,7 @@ class _Repair(Job):
 
     def _compete(
         self, model: Model, values: Activations, data: Dataset, known: np.ndarray, codes: np.ndarray | None,
-        methods: Sequence[str],
+        methods: Sequence[str], *, gaps: bool,
     ) -> Decision:  # fmt: skip
         """The shipped technique, fitted anew in every fold, against the repairs."""
         assert data.target is not None
@@ -163,11 +172,24 @@ class _Repair(Job):
             return np.pad(told, ((0, 0), (0, int(y.max()) + 1 - told.shape[1])))
 
         level = None if codes is None else codes[known]
-        return compete(np.asarray(X), y, level, names=methods, seed=self.plan.seed, floor=floor)
+        return compete(
+            np.asarray(X), y, level, names=methods, seed=self.plan.seed, floor=floor, gaps=gaps,
+            coin=coins(data.ids[known]),
+        )  # fmt: skip
 
-    def _ship(self, old: Model, decision: Decision, y: np.ndarray) -> Model:
-        """The repaired head, or the old model as it was, saved and loaded back."""
+    def _ship(
+        self, old: Model, decision: Decision, y: np.ndarray, attribute: str | None, column: np.ndarray | None
+    ) -> Model:
+        """The repaired head, the old model below thresholds, or the old one as it was; saved and loaded back."""
         folder = self.out / "model"
+        if decision.rule is not None:
+            assert attribute is not None
+            assert column is not None
+            rule = Rule(decision.rule.bars / old.card.temperature, decision.rule.shares)  # of log odds as they are told
+            card = replace(old.card, qhat=conformal(decision.held, y))
+            by_group = ByGroup(attribute, Levels.of(column), rule)
+            Model(card, old.backbone, old.technique, familiar=old.familiar, by_group=by_group).save(folder)
+            return Model.load(folder)
         if decision.head is None:
             old.save(folder)
             return Model.load(folder)
@@ -201,13 +223,6 @@ def _words(classes: Sequence[str], group: int, names: Sequence[str], attribute: 
     return classes[group // len(names)] + level
 
 
-def _levels(data: Dataset, attribute: str | None, word: str | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Levels of the column, or whether a text has the word; None where groups have to be guessed."""
-    if attribute is not None:
-        return levels(data.columns[attribute])
-    return (None, ("",)) if word is None else (has(data.rows, word), ("absent", "present"))
-
-
 def _measured(
     seen: Seen, before: np.ndarray, after: np.ndarray, codes: np.ndarray | None, names: Sequence[str], attribute: str
 ) -> dict[str, Any]:
@@ -219,18 +234,16 @@ def _measured(
     part, kept = judged(groups)
     words = [_words(seen.data.classes, int(g), names, attribute) for g in kept]
     told: dict[str, Any] = {}
-    worst = {}
+    worst, apart = {}, {}
     for when, scores in (("before", before), ("after", after)):
         right = (scores.argmax(1) == y).astype(float)
         value, spread = by_group(right, groups)[0], by_group(right, groups, draws)[0]
         worst[when] = (float(value[0]), spread)
-        low, high = np.percentile(spread, (2.5, 97.5))
+        apart[when] = (gap(right, y, codes)[0], gap(right, y, codes, draws))
         told[when] = {
+            "gap": _within("gap", *apart[when], len(y)),
             "overall": interval(metric, y, scores),
-            "worst": {
-                "metric": "worst_group", "value": worst[when][0], "low": float(min(low, value[0])),
-                "high": float(max(high, value[0])), "rows": len(y),
-            },
+            "worst": _within("worst_group", *worst[when], len(y)),
             "groups": [
                 {"group": word, "rows": int((part == k).sum()), "value": float(right[part == k].mean())}
                 for k, word in enumerate(words)
@@ -240,4 +253,15 @@ def _measured(
     low, high = np.percentile(worst["after"][1] - worst["before"][1], (2.5, 97.5))
     told["gain"] = dict(zip(("value", "low", "high"), gain, strict=True))
     told["worst_gain"] = {"value": worst["after"][0] - worst["before"][0], "low": float(low), "high": float(high)}
+    low, high = np.percentile(apart["after"][1] - apart["before"][1], (2.5, 97.5))
+    told["gap_change"] = {"value": apart["after"][0] - apart["before"][0], "low": float(low), "high": float(high)}
     return told
+
+
+def _within(metric: str, value: float, spread: np.ndarray, rows: int) -> dict[str, Any]:
+    """A value and the interval of its resamples, widened to hold it."""
+    low, high = np.percentile(spread, (2.5, 97.5))
+    return {
+        "metric": metric, "value": float(value), "low": float(min(low, value)), "high": float(max(high, value)),
+        "rows": rows,
+    }  # fmt: skip

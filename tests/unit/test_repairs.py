@@ -11,6 +11,7 @@ from headstart.audit.repair._base import Task, guess
 from headstart.audit.repair._compete import FLOOR, by_group, compete, judged
 from headstart.audit.repair._example import rows, task
 from headstart.audit.repair._head import Head, Space, fit
+from headstart.audit.repair._rule import coins, equalised, meeting, roc_hull
 from headstart.errors import NotApplicable
 
 X, Y, SITE = rows(900, 0)
@@ -33,7 +34,7 @@ def test_every_repair_that_knows_the_groups_mends_the_worst_one() -> None:
 
 def test_repairs_without_groups_weigh_the_rows_that_break_the_shortcut() -> None:
     made = Task(X, Y, None, 2, 0.01)
-    assert {*WITH_GROUPS, "afr", "disagreement", "clean_labels"} == set(_discover.names("audit.repair"))
+    assert {*WITH_GROUPS, "afr", "disagreement", "clean_labels", "thresholds"} == set(_discover.names("audit.repair"))
     for name in ("afr", "disagreement"):
         assert worst(_discover.load("audit.repair", name)()(made)) > worst(made.plain) + 0.02, name
 
@@ -135,3 +136,75 @@ def test_what_cannot_be_used_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dfr, "__call__", never)
     with pytest.raises(NotApplicable, match="not today"):
         compete(X, Y, SITE, names=["dfr"])
+
+
+def unequal(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(level, y, probability of class 1) of 400 rows of three groups that are told apart less and less well."""
+    rng = np.random.default_rng(seed)
+    level = rng.integers(0, 3, 400)
+    y = (rng.random(400) < np.array([0.3, 0.5, 0.6])[level]).astype(int)
+    odds = rng.normal(size=400) + np.array([1.5, 1.0, 0.5])[level] * (2 * y - 1) + 0.5 * level - 0.5
+    return level, y, np.round(1 / (1 + np.exp(-odds)), 3)
+
+
+# ThresholdOptimizer of fairlearn 0.15.0: equalized_odds, grid_size=1000, predict_proba; its _x_best and _y_best
+FAIRLEARN = {
+    (0, "accuracy"): (0.306, 0.7634157),
+    (1, "accuracy"): (0.303, 0.7160148),
+    (2, "accuracy"): (0.258, 0.7468239),
+    (3, "accuracy"): (0.173, 0.5193853),
+    (3, "balanced"): (0.365, 0.7268831),
+}
+
+
+@pytest.mark.parametrize(("seed", "aim"), FAIRLEARN)
+def test_the_point_where_groups_meet_is_that_of_fairlearn(seed: int, aim: str) -> None:
+    level, y, p = unequal(seed)
+    hulls = [roc_hull(p[level == k], y[level == k])[0] for k in range(3)]
+    size = (1.0, 1.0) if aim == "balanced" else (float((y == 0).sum()), float((y == 1).sum()))
+    x, t = meeting(hulls, *size)
+    peer = FAIRLEARN[seed, aim]
+    assert abs(x - peer[0]) <= 5e-4 + 1e-9  # of a grid of thousandths
+    assert abs(t - peer[1]) <= 1e-3
+    assert size[0] * (1 - x) + size[1] * t >= size[0] * (1 - peer[0]) + size[1] * peer[1] - 1e-4
+
+
+def test_the_rule_takes_every_group_to_that_point() -> None:
+    level, y, p = unequal(0)
+    odds = np.log(p / (1 - p))
+    rule = equalised(odds, y, level, np.ones(400), [0, 1, 2])
+    both = np.c_[1 - p, p]
+    grid = (np.arange(2000) + 0.5) / 2000  # every row with every coin: the rule's own expectation
+    said = np.mean([rule(both, level, np.full(400, coin)).argmax(1) for coin in grid], axis=0)
+    rates = np.array([[said[(level == k) & (y == c)].mean() for c in (0, 1)] for k in range(3)])
+    assert np.abs(rates - [0.3065, 0.7640]).max() < 2e-3
+    alone = equalised(odds, y, level, np.ones(400), [0, 1])
+    kept = alone(both, level, np.zeros(400))
+    np.testing.assert_allclose(kept[level == 2], both[level == 2], atol=1e-9)  # a level left out stays as it is
+    unknown = rule(both, np.full(400, -1), np.zeros(400))
+    np.testing.assert_array_equal(unknown, both)
+
+
+def test_coins_belong_to_the_content_and_are_even() -> None:
+    ids = np.array([f"row {i}" for i in range(2000)])
+    told = coins(ids)
+    assert np.array_equal(told[::-1], coins(ids[::-1]))
+    assert np.abs(np.histogram(told, 10, (0, 1))[0] - 200).max() < 60
+
+
+def test_a_gap_between_groups_is_closed_and_none_is_made_up() -> None:
+    def said(shift: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        y, site = rng.integers(0, 2, 900), rng.integers(0, 2, 900)
+        return rng.normal(size=(900, 4)) + 0.8 * (2 * y[:, None] - 1) + shift * (2 * site[:, None] - 1), y, site
+
+    values, y, site = said(0.5, 0)
+    decision = compete(values, y, site, gaps=True)
+    assert decision.method is not None
+    before, after = (next(r for r in decision.table if r["method"] == m) for m in (FLOOR, decision.method))
+    assert before["gap"] > 0.2
+    assert after["gap"] < before["gap"] / 2
+    told = next(r for r in decision.table if r["method"] == "thresholds")
+    assert told["gap"] < before["gap"] / 2
+    assert compete(*said(0.0, 1), gaps=True).method is None
+    assert "thresholds" not in [r["method"] for r in compete(values, y, site).table]  # it asks for the group: not here

@@ -46,6 +46,13 @@ def predict(
         temporary.replace(out)
     if model.familiar is not None and (words := model.familiar.words()):
         typer.echo(words, err=True)
+    if model.by_group is not None:
+        known = model.by_group.levels(rows.columns[model.by_group.column]) >= 0
+        typer.echo(
+            f"thresholds go by {model.by_group.column!r}: {int(known.sum())} rows have one of their group's,"
+            f" {int((~known).sum())} of no known group are answered as the model would without",
+            err=True,
+        )
     if rows.skipped:
         first = ": ".join(rows.skipped[0])
         typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)

@@ -77,18 +77,20 @@ def read(
     return data if keep.all() else data.take(keep)
 
 
-def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = ()) -> Dataset:
+def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside: Sequence[str] = ()) -> Dataset:
     """Read rows to predict, in the order of the source and without a target.
 
-    `modality` and `inputs` are what the model was trained on. Broken rows of files are listed in `skipped`, and `gaps`
-    says where they stood; DataError where every row is broken, and for a broken row in memory. Empty texts and empty
-    table rows are rows as well.
+    `modality` and `inputs` are what the model was trained on; `beside` names columns that it asks for as well. Broken
+    rows of files are listed in `skipped`, and `gaps` says where they stood; DataError where every row is broken, and
+    for a broken row in memory. Empty texts and empty table rows are rows as well.
 
     >>> read_rows(["fine", ""], modality="text").names.tolist()
     ['0', '1']
     """
     raw = open_source(source)
     kind = cast(Modality, modality)
+    for name in beside:
+        roles.known(name, list(raw.columns), "column that the model asks for")
     picks = _picks(raw, kind, tuple(inputs))
     count = len(raw)
     rows, ids, kept = _build(raw, kind, picks, keep_empty=True)
@@ -101,8 +103,9 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = ()) -> Data
         raw.refuse_if_broken()
     gaps = tuple(np.setdiff1d(np.arange(count), kept).tolist())
     return Dataset(
-        kind, rows, ids, names=raw.names, notes=tuple(raw.notes), skipped=tuple(raw.skipped), gaps=gaps, inputs=picks
-    )
+        kind, rows, ids, names=raw.names, columns={name: raw.columns[name] for name in beside},
+        notes=tuple(raw.notes), skipped=tuple(raw.skipped), gaps=gaps, inputs=picks,
+    )  # fmt: skip
 
 
 def read_known(source: Any, *, like: Dataset, target: str | None = None, beside: Sequence[str] = ()) -> Dataset:

@@ -73,8 +73,11 @@ def repair(result: Result) -> str:
     """What a repair decided, and what it did to rows that it had not touched, as plain lines."""
     told = result.repair
     lines = ["", f"{told['decision']}: {told['why']}", ""]
-    for name in ("overall", "worst"):
-        words = {"overall": str(result.test["metric"]).replace("_", " "), "worst": "worst group"}[name]
+    for name in ("overall", "worst", *(["gap"] if told["attribute"] else [])):
+        words = {
+            "overall": str(result.test["metric"]).replace("_", " "), "worst": "worst group",
+            "gap": "gap between groups (equalised odds)",
+        }[name]  # fmt: skip
         before, after = told["before"][name], told["after"][name]
         said = " to ".join(f"{s['value']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for s in (before, after))
         lines.append(f"  {words} on {after['rows']:,} test rows: {said}")

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from headstart.audit.repair._head import Head, fit
+from headstart.audit.repair._rule import Rule
 from headstart.techniques._linear import class_weights
 
 STRENGTHS = (1.0, 0.1, 0.01, 0.001)
@@ -40,6 +42,7 @@ class Task:
     classes: int
     strength: float = 0.1
     seed: int = 0
+    said: np.ndarray | None = None  # (n, C) what the model that is repaired says of these rows, not having seen them
 
     @cached_property
     def plain(self) -> Head:
@@ -82,11 +85,17 @@ class Task:
 
 
 class Repair(ABC):
-    """One way to a head that treats groups more alike. Settings are the keywords of `__init__`."""
+    """One way to a head that treats groups more alike, or to a rule upon what the model says as it is.
+
+    Settings are the keywords of `__init__`. What `asks` for the attribute of every row to come competes only where the
+    finding is a gap between groups, or by name.
+    """
+
+    asks: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, task: Task) -> Head:
-        """The repaired head; raises NotApplicable where the task lacks what it needs."""
+    def __call__(self, task: Task) -> Head | Rule:
+        """The repaired head, or the rule; raises NotApplicable where the task lacks what it needs."""
 
 
 def guess(X: np.ndarray, y: np.ndarray, ease: np.ndarray) -> np.ndarray:

@@ -14,8 +14,10 @@ from headstart.activations.store import ActivationStore
 from headstart.data import samples
 from headstart.data.images import decode
 from headstart.data.read import read_rows
+from headstart.data.views import hidden
 
 ROWS = 800
+READER = {"text": "minilm", "image": "efficientnet_lite0"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +32,20 @@ class Ground:
     rows: tuple[list[Any], list[Any]]
     other: np.ndarray | None = None  # a real attribute of the rows, such as the site
 
+    def look(self, way: str, rows: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        """Activations of some pictures, marked or not, with a part hidden."""
+        pictures = [self.rows[int(mark[i])][i] for i in rows]
+        data = hidden(read_rows(pictures, modality="image", inputs=()), way)
+        seen = ActivationStore().get(backbones.get(READER["image"]), data, {"pooled"})["pooled"]
+        return np.asarray(seen, dtype=np.float64)
 
-def features(backbone: str, rows: Any, modality: str) -> np.ndarray:
+
+def features(rows: Any, modality: str) -> np.ndarray:
     """Pooled activations, through the store."""
     data = read_rows(rows, modality=modality, inputs=())
-    return np.asarray(ActivationStore().get(backbones.get(backbone), data, {"pooled"})["pooled"], dtype=np.float64)
+    return np.asarray(
+        ActivationStore().get(backbones.get(READER[modality]), data, {"pooled"})["pooled"], dtype=np.float64
+    )
 
 
 def texts(name: str) -> Ground:
@@ -43,9 +54,7 @@ def texts(name: str) -> Ground:
     plain = frame.iloc[:, 0].astype(str).tolist()
     marked = [with_token(t) for t in plain]
     y = np.unique(frame.iloc[:, 1], return_inverse=True)[1]
-    return Ground(
-        name, "text", y, features("minilm", plain, "text"), features("minilm", marked, "text"), (plain, marked)
-    )
+    return Ground(name, "text", y, features(plain, "text"), features(marked, "text"), (plain, marked))
 
 
 def pictures(name: str, first: tuple[str, ...], second: tuple[str, ...]) -> Ground:
@@ -58,8 +67,8 @@ def pictures(name: str, first: tuple[str, ...], second: tuple[str, ...]) -> Grou
     plain = [decode(str(f)) for f in chosen]
     marked = [with_patch(p) for p in plain]
     return Ground(
-        f"{name} ({second[0]})", "image", y, features("efficientnet_lite0", [str(f) for f in chosen], "image"),
-        features("efficientnet_lite0", marked, "image"), (plain, marked),
+        f"{name} ({second[0]})", "image", y, features([str(f) for f in chosen], "image"),
+        features(marked, "image"), (plain, marked),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 from headstart.audit._base import Check, Evidence, Finding
 from headstart.audit._lean import lean, usual
 from headstart.audit._levels import levels
+from headstart.audit.shortcut import left_out
 from headstart.errors import NotApplicable
 
 TOGETHER = 0.6  # words whose rows overlap by more (Jaccard) count as one
@@ -21,7 +22,8 @@ class Words(Check):
     Use it for texts: signatures, templates, shop names and markup give classes away without meaning anything. A word
     is told of when its mutual information with the class is at least `bits` and `times` that of the next word that does
     not come with it; a word that rightly matters is one of many and stays below. Lengths are told of when they alone
-    order the classes with an AUC of `auc`. Both must also move the answers on test rows (permutation test at `level`).
+    order the classes with an AUC of `auc`. Both must also move the answers: of the served model on test rows and, as
+    these are few, of a ridge head on other rows that it was fitted without (permutation test at `level`).
     Words are runs of letters and digits, in lower case, of at least `least` training texts. (Gururangan et al.,
     Annotation artifacts in natural language inference data, NAACL 2018.)
 
@@ -98,7 +100,7 @@ class Words(Check):
         ]
 
     def _leans(self, evidence: Evidence, codes: np.ndarray) -> dict[str, Any] | None:
-        """How far answers on test rows go with the mark among rows of one class; None where they do not.
+        """How far answers go with the mark among rows of one class; None where they do not.
 
         A mark that never differs among rows of one class cannot be told from the class: nothing is to be said of it.
         """
@@ -106,7 +108,13 @@ class Words(Check):
         if all(len(np.unique(codes[test][y[test] == c])) < 2 for c in np.unique(y[test])):
             return {"lean": None, "lean_p": None}
         pull = usual(codes[train], y[train], len(evidence.classes))
-        size, p = lean(evidence.scores, y[test], codes[test], pull, np.random.default_rng(evidence.seed))
+        rng = np.random.default_rng(evidence.seed)
+        size, p = lean(evidence.scores, y[test], codes[test], pull, rng)
+        if evidence.values.shape[1]:
+            told, known = left_out(evidence)
+            both = np.concatenate([test, known])
+            part = y[both] + len(evidence.classes) * (np.arange(len(both)) >= len(test))  # exchanged within each
+            p = lean(np.concatenate([evidence.scores, told]), part, codes[both], pull, rng)[1] if size > 0 else 1.0
         return {"lean": round(size, 4), "lean_p": p} if p <= self.level else None
 
 

@@ -13,6 +13,7 @@ from headstart.audit.repair._base import STRENGTHS, Task, folds, guess
 from headstart.audit.repair._head import Head, Space
 from headstart.audit.repair._rule import Rule
 from headstart.errors import NotApplicable
+from headstart.selection.calibration import apply, temperature
 
 OUTER = 5
 LEAST = 5  # rows: smaller groups are judged together
@@ -20,7 +21,8 @@ COMPARED = 20  # rows of a class in a level, from where on it counts in the gap 
 DRAWS = 1000
 FLOOR = "plain"
 DOUBT = 0.1  # share of resamples in which the mean of the groups may fail to gain
-WORTH = 0.02  # the least that the worst group must gain, or that the gap must shrink
+WORTH = 0.02  # the least that the mean of the groups must gain, or that the gap must shrink
+LOWEST = 1e-3  # probabilities below count as this one: single rows must not decide
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +100,12 @@ def compete(
 ) -> Decision:  # fmt: skip
     """Every repair (or those named) on rows X (n, d) with classes y and, where it is known, an attribute.
 
-    Each is fitted in five folds and judged on the rows left out, by the mean accuracy of the groups of class and
-    attribute, which is far less noisy than that of the worst alone. The best is refused unless it gains there in nine
-    of ten paired resamples, and the worst group gains at least two points and more than all rows together lose. Without
-    an attribute, groups are guessed, and then so is the judgement. The floor is a plain head, or what
-    `floor(fit, held)`, called with positions, says of the rows held out.
+    Each is fitted in five folds and judged on the rows left out, by the mean over the groups of class and attribute of
+    the log probability of the true class, which is far less noisy than right or wrong, or than the worst group alone.
+    The best is refused unless it gains there in nine of ten paired resamples, two points of right answers in the mean
+    of the groups, and more in the worst group than all rows together lose. Without an attribute, groups are guessed,
+    and then so is the judgement. The floor is a plain head, or what `floor(fit, held)`, called with positions, says of
+    the rows held out.
 
     With `gaps` what is mended is the difference between levels: they are judged by the `gap`, which must shrink in nine
     of ten resamples, by two points and by more than all rows lose, while the worst group loses nothing; thresholds
@@ -137,16 +140,15 @@ def compete(
                 failed[name] = str(error)
     ease = told[FLOOR][np.arange(len(y)), y]
     levels = guess(Z, y, ease) if known is None else known
-    right = {n: (t.argmax(1) == y).astype(float) for n, t in told.items() if n not in failed}
-    table = _table(right, y, levels, seed, gaps=gaps)
+    table = _table({n: t for n, t in told.items() if n not in failed}, y, levels, seed, gaps=gaps)
     rivals = table[1:]
     if not rivals:
         raise NotApplicable(f"no repair can be used here: {failed}")
     if gaps:  # one answer for all rows has no gap, either
         rivals = [r for r in rivals if r["worst_gain"] >= 0] or rivals
-    best = max(rivals, key=lambda r: r["gain"])
-    enough = best["gain"] > WORTH and best["worst_gain"] >= 0 if gaps else best["worst_gain"] > WORTH
-    helps = best["doubt"] <= DOUBT and enough and best["gain" if gaps else "worst_gain"] > -best["cost"]
+    best = max(rivals, key=lambda r: r["gain" if gaps else "nats"])
+    helps = best["doubt"] <= DOUBT and best["gain"] > WORTH and best["gain" if gaps else "worst_gain"] > -best["cost"]
+    helps = helps and not (gaps and best["worst_gain"] < 0)
     name = best["method"]
     low, gain, high = (f"{100 * best[k]:+.1f}" for k in ("low", "gain", "high"))
     if gaps:
@@ -167,27 +169,37 @@ def compete(
 
 
 def _table(
-    right: dict[str, np.ndarray], y: np.ndarray, level: np.ndarray, seed: int, *, gaps: bool
+    told: dict[str, np.ndarray], y: np.ndarray, level: np.ndarray, seed: int, *, gaps: bool
 ) -> list[dict[str, Any]]:
-    """A row a way, the floor first: worst group, means over groups and rows, gap; the paired gain in what counts."""
+    """A row a way, the floor first: worst group, means over groups and rows, gap; the paired gain and its doubt.
+
+    The gain is in the mean over groups, in right answers and in nats, or in the gap; the doubt is that of the last two.
+    """
     groups = y * (int(level.max()) + 1) + level
     draws = resamples(len(groups), seed)
 
-    def counts(own: np.ndarray, weight: np.ndarray | None = None) -> Any:
-        return -gap(own, y, level, weight) if gaps else by_group(own, groups, weight)[1]
+    def counts(said: np.ndarray, weight: np.ndarray | None = None) -> Any:
+        right = (said.argmax(1) == y).astype(float)
+        return -gap(right, y, level, weight) if gaps else by_group(right, groups, weight)[1]
 
-    floor = [float(v[0]) for v in by_group(right[FLOOR], groups)]
-    before, before_draws = float(counts(right[FLOOR])[0]), counts(right[FLOOR], draws)
+    def sure(said: np.ndarray, weight: np.ndarray | None = None) -> Any:
+        p = apply(said, temperature(said, y))[np.arange(len(y)), y]  # no way wins by being calibrated
+        return by_group(np.log(np.maximum(p, LOWEST)), groups, weight)[1]
+
+    floor = [float(v[0]) for v in by_group((told[FLOOR].argmax(1) == y).astype(float), groups)]
+    before, before_sure = ((what(told[FLOOR]), what(told[FLOOR], draws)) for what in (counts, sure))
     table = []
-    for name, own in right.items():
-        worst, balanced, mean = (float(v[0]) for v in by_group(own, groups))
-        gains = counts(own, draws) - before_draws
+    for name, said in told.items():
+        right = (said.argmax(1) == y).astype(float)
+        worst, balanced, mean = (float(v[0]) for v in by_group(right, groups))
+        gains, nats = counts(said, draws) - before[1], sure(said, draws) - before_sure[1]
         low, high = np.percentile(gains, (2.5, 97.5))
         table.append(
             {
                 "method": name, "worst": worst, "balanced": balanced, "mean": mean,
-                "gap": float(gap(own, y, level)[0]), "gain": float(counts(own)[0]) - before, "low": float(low),
-                "high": float(high), "doubt": float((gains <= 0).mean()), "worst_gain": worst - floor[0],
+                "gap": float(gap(right, y, level)[0]), "gain": float((counts(said) - before[0])[0]), "low": float(low),
+                "high": float(high), "nats": float((sure(said) - before_sure[0])[0]),
+                "doubt": float(((gains if gaps else nats) <= 0).mean()), "worst_gain": worst - floor[0],
                 "cost": mean - floor[2],
             }
         )  # fmt: skip

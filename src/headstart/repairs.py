@@ -16,12 +16,13 @@ from threadpoolctl import threadpool_limits
 from headstart import _discover, backbones
 from headstart._compute import threads
 from headstart._listen import Listener
+from headstart._look import looker
 from headstart.activations.activations import Activations
 from headstart.audit._base import audit
 from headstart.audit._levels import Levels, levels
 from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, gap, judged, resamples
+from headstart.audit.repair._found import suspected
 from headstart.audit.repair._rule import Rule, coins
-from headstart.audit.words import has
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError, HeadstartError, NotApplicable, PlanError
 from headstart.evidence import gather
@@ -44,28 +45,34 @@ def repair(
 ) -> Result:  # fmt: skip
     """Train the head of a finished run again, against one of its findings, and keep the better of both in a new folder.
 
-    Use it after `run --attribute scanner` found `shortcut:scanner`: nothing is computed but heads on stored
-    activations. Not for models of a number, or for networks that were fine-tuned: NotApplicable. Without a `method` all
-    compete; which one wins, or that none does, is settled on rows of train and valid that each had not seen. Test rows
-    say what it brought. Against `group_gaps:COLUMN` what counts is the gap between groups, and thresholds by group
-    compete as well; the model then asks for that column. `out` is `<run>-repaired` by default; the run itself is
-    not touched.
+    Use it after `run --attribute scanner` found `shortcut:scanner`, or where a check found a shortcut that nobody named
+    (`words:zq17`, `background:corner`): nothing is computed but heads on stored activations, and, for a corner, those
+    of the pictures with that corner hidden. Not for models of a number, or for networks that were fine-tuned:
+    NotApplicable. Without a `method` all compete; which one wins, or that none does, is settled on rows of train and
+    valid that each had not seen. Test rows say what it brought. Against `group_gaps:COLUMN` what counts is the gap
+    between groups, and thresholds by group compete as well; the model then asks for that column. `out` is
+    `<run>-repaired` by default; the run itself is not touched.
     """
     folder = Path(run)
     old = Result.load(folder)
     plan = Plan.from_toml(folder / "plan.toml")
-    attribute, word = _about(old, finding)
+    about = _about(old, finding)
+    attribute = about.get("attribute")
     if attribute is not None and attribute not in plan.attributes:
         plan = replace(plan, attributes=(*plan.attributes, attribute))
     if method is not None and method not in _discover.names("audit.repair"):
         raise PlanError(f"no repair {method!r}", expected=f"one of {', '.join(_discover.names('audit.repair'))}")
+    if method is not None and attribute is None and _discover.load("audit.repair", method).asks:
+        raise PlanError(
+            f"{method} asks every row to come for a column, and {finding!r} names none", expected="shortcut:COLUMN"
+        )
     model = _with_a_head(Model.load(folder / "model"))
     where = Path(out) if out else folder.with_name(f"{folder.name}-repaired")
     begun = where.exists()
     with threadpool_limits(threads()):
         job = _Repair(replace(plan, out=str(where)), listener or Listener(), cache=cache)
         try:
-            return job.repair(old, model, finding, (attribute, word), (method,) if method else ())
+            return job.repair(old, model, finding, about, (method,) if method else ())
         except HeadstartError:
             if not begun:
                 shutil.rmtree(where)  # a refusal leaves nothing behind
@@ -88,20 +95,19 @@ def _with_a_head(model: Model) -> Model:
     return model
 
 
-def _about(result: Result, finding: str) -> tuple[str | None, str | None]:
-    """The column, or else the word, that a finding is about; neither where it is about rows without a name."""
+def _about(result: Result, finding: str) -> dict[str, Any]:
+    """The evidence of a finding, which may name a column, a word or a corner; or the column that a person suspects."""
     known = {f["code"]: f for f in result.findings}
     check, _, about = finding.partition(":")
     if finding in known and check != "group_gaps":
-        told = known[finding]["evidence"]
-        return told.get("attribute"), told.get("word")
+        return dict(known[finding]["evidence"])
     about = about.removeprefix("none:") if check == "group_gaps" else about
     if " x " in about:
         raise PlanError(
             f"{finding!r} is about two columns", expected="one", do="name one, or join them in a new column"
         )
     if check in ("shortcut", "group_gaps") and about:
-        return about, None  # a column that nothing was found of: reading says whether there is one
+        return {"attribute": about}  # a column that nothing was found of: reading says whether there is one
     raise PlanError(
         f"the run has no finding {finding!r}",
         expected=f"one of {', '.join(known)}" if known else "a finding; the run has none",
@@ -113,7 +119,7 @@ class _Repair(Job):
     """One repair: reading and storing as in a run, then the competition of heads."""
 
     def repair(
-        self, old: Result, model: Model, finding: str, about: tuple[str | None, str | None], methods: Sequence[str]
+        self, old: Result, model: Model, finding: str, about: dict[str, Any], methods: Sequence[str]
     ) -> Result:
         """All stages in order."""
         start = time.monotonic()
@@ -128,22 +134,16 @@ class _Repair(Job):
             values = model.activations(data, self.store)
         with self._stage("heads compete"):
             known = np.flatnonzero(data.split != "test")
-            attribute, word = about
-            column = (
-                data.columns[attribute]
-                if attribute
-                else np.array(["no", "yes"])[has(data.rows, word)]
-                if word
-                else None
-            )
+            seen = replace(seen, look=looker(seen.backbone, data, self._get))  # whoever asks for a repair waits for it
+            before = model.scores(data.where(split="test"), self.store)
+            found = suspected(observed(seen, before, {}, self.plan, model.card), about)
+            attribute, column = found or (None, None)
             codes, names = (None, ("",)) if column is None else levels(column)
-            attribute = attribute or word
             decision = self._compete(model, values, data, known, codes, methods, gaps=finding.startswith("group_gaps:"))
             self.listener.say(decision.why)
         with self._stage("test"):
             test = data.rows_of("test")
             rows = data.take(test)
-            before = model.scores(rows, self.store)
             model = self._ship(model, decision, seen.target[known], attribute, column)
             after = model.scores(rows, self.store)
             told = _measured(seen, before, after, None if codes is None else codes[test], names, attribute or "")

@@ -22,8 +22,9 @@ class Words(Check):
     Use it for texts: signatures, templates, shop names and markup give classes away without meaning anything. A word
     is told of when its mutual information with the class is at least `bits` and `times` that of the next word that does
     not come with it; a word that rightly matters is one of many and stays below. Lengths are told of when they alone
-    order the classes with an AUC of `auc`. Both must also move the answers: of the served model on test rows and, as
-    these are few, of a ridge head on other rows that it was fitted without (permutation test at `level`).
+    order the classes with an AUC of `auc`. Both must also move the answers: of the served model on test rows or, as
+    these are few, together with those of a ridge head on other rows that it was fitted without (permutation tests at
+    `level` in all).
     Words are runs of letters and digits, in lower case, of at least `least` training texts. (Gururangan et al.,
     Annotation artifacts in natural language inference data, NAACL 2018.)
 
@@ -114,7 +115,8 @@ class Words(Check):
             told, known = left_out(evidence)
             both = np.concatenate([test, known])
             part = y[both] + len(evidence.classes) * (np.arange(len(both)) >= len(test))  # exchanged within each
-            p = lean(np.concatenate([evidence.scores, told]), part, codes[both], pull, rng)[1] if size > 0 else 1.0
+            p_both = lean(np.concatenate([evidence.scores, told]), part, codes[both], pull, rng)[1]
+            p = min(1.0, 2 * min(p, p_both)) if size > 0 else 1.0  # the served model may read more than the ridge head
         return {"lean": round(size, 4), "lean_p": p} if p <= self.level else None
 
 

@@ -44,7 +44,8 @@ class Evidence:
 
     Positions are those of the n rows. `look` computes the vectors of some rows read in another way, through the store:
     "untrained" (the same network, random weights), "border" (pictures whose middle is hidden), "corner:0" to "corner:3"
-    (one corner hidden); NotApplicable where that makes no sense, or where the budget does not allow it.
+    (one corner hidden), "only:0" to "only:3" (that corner alone); NotApplicable where that makes no sense, or where the
+    budget does not allow it.
     """
 
     modality: str

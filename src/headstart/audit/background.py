@@ -74,7 +74,8 @@ class Background(Check):
                 title=f"Hiding the {name} corner flips {100 * first.mean():.0f} % of the answers, hiding another one"
                 f" {100 * second.mean():.0f} %",
                 severity="serious",
-                do="Look for marks, letters or frames there; cut them off, or hide them in all pictures.",
+                do="Look for marks, letters or frames there; cut them off, or hide them in all pictures; or headstart"
+                " repair --finding background:corner.",
                 evidence={"corner": name, "flips": flips.mean(1).round(4).tolist(), "p": float(p), "rows": len(test)},
             )
         ]

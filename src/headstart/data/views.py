@@ -47,7 +47,7 @@ class View:
 
 @dataclass(frozen=True)
 class Hidden:
-    """A picture with a part painted grey: its middle ("border"), or the corner of a number ("corner:0" to 3)."""
+    """A picture with its middle ("border") or one corner ("corner:0" to 3) painted grey; or that corner alone ("only:0")."""
 
     row: Any
     part: str
@@ -63,6 +63,8 @@ class Hidden:
             x, y = (number % 2) * (1 - CORNER), (number // 2) * (1 - CORNER)
             box = [x * width, y * height, (x + CORNER) * width, (y + CORNER) * height]
         left, top, right, bottom = (round(v) for v in box)
+        if self.part.startswith("only:"):
+            return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
         image.paste((128, 128, 128), (left, top, right, bottom))
         return image
 

@@ -113,11 +113,11 @@ def guess(X: np.ndarray, y: np.ndarray, ease: np.ndarray) -> np.ndarray:
         if len(rows) < 20:
             continue
         found = ridge_path(X[rows], ease[rows, None], np.ones(len(rows)))
-        side[rows] = two_means(X[rows] @ found.coef[:, 0])
+        side[rows] = _two_means(X[rows] @ found.coef[:, 0])
     return side
 
 
-def two_means(values: np.ndarray) -> np.ndarray:
+def _two_means(values: np.ndarray) -> np.ndarray:
     """1 for the lower of two clusters on a line, exactly: the cut with the least spread within."""
     order = np.argsort(values)
     v = values[order]

@@ -8,7 +8,6 @@ import numpy as np
 
 from headstart.audit._base import Evidence
 from headstart.audit.background import CORNERS
-from headstart.audit.repair._base import two_means
 from headstart.audit.words import has
 from headstart.errors import NotApplicable
 from headstart.techniques._linear import Scaler, class_weights, ridge_path, targets
@@ -17,11 +16,12 @@ from headstart.techniques._linear import Scaler, class_weights, ridge_path, targ
 def suspected(evidence: Evidence, told: dict[str, Any]) -> tuple[str, np.ndarray] | None:
     """What a finding's own evidence says that rows differ in: its name and a column (n,); None where it names nothing.
 
-    An attribute is a column of the data, a word is in a text or not, and a corner holds a mark or not, which takes one
-    more reading of every picture. NotApplicable where pictures cannot be read again.
+    An attribute is a column of the data; a word is in a text or not; of a corner or a border it is the class that this
+    part of the picture speaks for by itself, which takes one more reading of every picture: NotApplicable where
+    pictures cannot be read again.
 
-    >>> from headstart.audit._example import evidence
     >>> from dataclasses import replace
+    >>> from headstart.audit._example import evidence
     >>> made = replace(evidence(modality="text"), rows=["good zq17", "bad"] * 300)
     >>> name, column = suspected(made, {"word": "zq17"})
     >>> name, column[:2].tolist()
@@ -32,32 +32,32 @@ def suspected(evidence: Evidence, told: dict[str, Any]) -> tuple[str, np.ndarray
     if word := told.get("word"):
         return word, np.array(["no", "yes"])[has(evidence.rows, word)]
     if corner := told.get("corner"):
-        if evidence.look is None:
-            raise NotApplicable("these pictures are not read by a pre-trained network, so none can be read again")
-        hidden = evidence.look(f"corner:{CORNERS.index(corner)}", np.arange(len(evidence.target)))
-        known = np.flatnonzero(evidence.split != "test")
-        return f"{corner} corner", np.array(["plain", "marked"])[
-            by_hiding(evidence.values, hidden, evidence.target, known)
-        ]
-    return None
+        return _part(evidence, f"only:{CORNERS.index(corner)}", f"{corner} corner")
+    return _part(evidence, "border", "border") if "border" in told else None
 
 
-def by_hiding(seen: np.ndarray, hidden: np.ndarray, y: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(n,) 1 where hiding a part of a picture moves what a plain head says of it, 0 where nothing was to be hidden.
+def _part(evidence: Evidence, way: str, name: str) -> tuple[str, np.ndarray]:
+    if evidence.look is None:
+        raise NotApplicable("no pre-trained network reads these pictures, so none can be read in part")
+    part = evidence.look(way, np.arange(len(evidence.target)))
+    says = spoken_for(part, evidence.target, np.flatnonzero(evidence.split != "test"))
+    return name, np.array([f"like {c}" for c in evidence.classes])[says]
 
-    `seen` and `hidden` (n, d) are the same rows whole and with the part hidden; everything is learnt from the `known`
-    ones. Along its main direction the movement falls into two clusters; those that move more have the mark.
 
-    >>> rng = np.random.default_rng(0)
+def spoken_for(part: np.ndarray, y: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(n,) the class that a ridge head, which reads only a `part` (n, d) of each row, gives it.
+
+    It learns from the `known` rows, of which it says what it would without that row. Where nothing but a mark in that
+    part goes with the class, this is the mark. (The answers of a model that sees only the bias, as groups: in the spirit
+    of Nam et al., Learning from failure, NeurIPS 2020.)
+
     >>> y = np.arange(80) % 2
-    >>> whole = rng.normal(size=(80, 5)) + 4 * y[:, None]
-    >>> (by_hiding(whole, np.where(y[:, None] == 1, whole - 4, whole), y, np.arange(80)) == y).mean()
-    np.float64(1.0)
+    >>> mark = np.where(np.arange(80) % 5 == 0, 1 - y, y)
+    >>> bool((spoken_for(np.c_[mark, -mark] * 1.0, y, np.arange(60)) == mark).all())
+    True
     """
-    scaler = Scaler.of(seen[known])
-    head = ridge_path(scaler(seen[known]), targets(y[known]), class_weights(y[known]))
-    moved = (scaler(seen) - scaler(hidden)) @ head.coef
-    along = moved @ np.linalg.svd(moved[known], full_matrices=False)[2][0]
-    low = two_means(along[known]) == 1
-    side = (along > along[known][low].max()).astype(int)
-    return side if abs(along[known][~low].mean()) > abs(along[known][low].mean()) else 1 - side
+    scaler, own = Scaler.of(part[known]), y[known]
+    head = ridge_path(scaler(part[known]), targets(own), class_weights(own))
+    told = scaler(part) @ head.coef + head.intercept
+    told[known] = head.held_out
+    return np.asarray(told.argmax(1))

@@ -33,7 +33,7 @@ class Ground:
     other: np.ndarray | None = None  # a real attribute of the rows, such as the site
 
     def look(self, way: str, rows: np.ndarray, mark: np.ndarray) -> np.ndarray:
-        """Activations of some pictures, marked or not, with a part hidden."""
+        """Activations of some pictures, marked where `mark` (of all rows) says so, with a part hidden."""
         pictures = [self.rows[int(mark[i])][i] for i in rows]
         data = hidden(read_rows(pictures, modality="image", inputs=()), way)
         seen = ActivationStore().get(backbones.get(READER["image"]), data, {"pooled"})["pooled"]
@@ -55,6 +55,14 @@ def texts(name: str) -> Ground:
     marked = [with_token(t) for t in plain]
     y = np.unique(frame.iloc[:, 1], return_inverse=True)[1]
     return Ground(name, "text", y, features(plain, "text"), features(marked, "text"), (plain, marked))
+
+
+def joined(first: Ground, second: Ground) -> Ground:
+    """Rows of two sets; which of them a row is from is its attribute."""
+    both = {k: np.concatenate([getattr(first, k), getattr(second, k)]) for k in ("y", "plain", "marked")}
+    rows = (first.rows[0] + second.rows[0], first.rows[1] + second.rows[1])
+    source = np.repeat([0, 1], [len(first.y), len(second.y)])
+    return Ground(f"{first.name} and {second.name}", first.modality, rows=rows, other=source, **both)
 
 
 def pictures(name: str, first: tuple[str, ...], second: tuple[str, ...]) -> Ground:

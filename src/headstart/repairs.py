@@ -118,9 +118,7 @@ def _about(result: Result, finding: str) -> dict[str, Any]:
 class _Repair(Job):
     """One repair: reading and storing as in a run, then the competition of heads."""
 
-    def repair(
-        self, old: Result, model: Model, finding: str, about: dict[str, Any], methods: Sequence[str]
-    ) -> Result:
+    def repair(self, old: Result, model: Model, finding: str, about: dict[str, Any], methods: Sequence[str]) -> Result:
         """All stages in order."""
         start = time.monotonic()
         with self._stage("read the data"):

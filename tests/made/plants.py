@@ -33,3 +33,21 @@ def flipped(y: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.n
     out = y.copy()
     out[rows] = (out[rows] + 1 + rng.integers(0, max(int(y.max()), 1), len(rows))) % (int(y.max()) + 1)
     return out, rows
+
+
+def owned(n: int, share: float, rng: np.random.Generator, *, copies: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of rows and whose they are: so large a share comes a second time; or, without copies, two strangers
+    go by one name.
+    """
+    some = rng.permutation(n)[: 2 * (round(share * n) // 2)]
+    if copies:
+        return np.r_[np.arange(n), some], np.r_[np.arange(n), some]
+    owner = np.arange(n)
+    owner[some[::2]] = some[1::2]
+    return np.arange(n), owner
+
+
+def thinned(group: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Positions of rows that keep their label: all of group 0, a share of group 1, in random order."""
+    few = rng.permutation(np.flatnonzero(group == 1))
+    return rng.permutation(np.r_[np.flatnonzero(group == 0), few[: max(1, round(share * len(few)))]])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.made import faults
+from tests.made.plants import owned, thinned
 
 from headstart import _discover
 from headstart.audit._base import audit
@@ -128,3 +129,25 @@ def test_sample_size_and_imbalance_speak_of_counts() -> None:
     assert [f.code for f in SampleSize()(wide)] == ["sample_size:wide_interval"]
     rare = evidence(target=(np.arange(600) % 30 == 0).astype(int))
     assert [f.evidence["counts"] for f in Imbalance()(rare)] == [{"no": 580, "yes": 20}]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_patients_who_come_twice_are_found_and_strangers_of_one_name_are_not(share: float) -> None:
+    for copies in (True, False):
+        made, rng = evidence(), np.random.default_rng(0)
+        rows, owner = owned(600, share, rng, copies=copies)
+        order = rng.permutation(len(rows))
+        target = made.target[rows[order]]
+        split = np.repeat(["train", "test"], [len(rows) - 120, 120])
+        seen = replace(
+            made, target=target, split=split, values=made.values[rows[order]],
+            columns={"patient": owner[order].astype(str)}, owners=("patient",),
+        )  # fmt: skip
+        assert [f.code for f in Leakage()(seen)] == (["leakage:owners"] if copies else [])
+
+
+def test_a_thinned_group_keeps_its_share_and_the_other_all() -> None:
+    group = np.repeat([0, 1], 100)
+    kept = thinned(group, 0.1, np.random.default_rng(0))
+    assert np.bincount(group[kept]).tolist() == [100, 10]
+    assert len(np.unique(kept)) == 110

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from headstart import _discover
+from headstart.audit._base import Evidence
 from headstart.audit._erasure import leace, within
+from headstart.audit._example import evidence
 from headstart.audit.repair._base import Task, guess
 from headstart.audit.repair._compete import FLOOR, by_group, compete, judged
 from headstart.audit.repair._example import rows, task
+from headstart.audit.repair._found import suspected
 from headstart.audit.repair._head import Head, Space, fit
 from headstart.audit.repair._rule import coins, equalised, meeting, roc_hull
 from headstart.errors import NotApplicable
@@ -208,3 +211,26 @@ def test_a_gap_between_groups_is_closed_and_none_is_made_up() -> None:
     assert told["gap"] < before["gap"] / 2
     assert compete(*said(0.0, 1), gaps=True).method is None
     assert "thresholds" not in [r["method"] for r in compete(values, y, site).table]  # it asks for the group: not here
+
+
+def test_groups_come_from_what_the_check_found() -> None:
+    mark = (np.arange(600) % 10 != 0) == (evidence().target == 1)  # goes with the class in nine rows of ten
+    asked = []
+
+    def look(way: str, rows: np.ndarray) -> np.ndarray:
+        asked.append(way)
+        return np.random.default_rng(0).normal(size=(len(rows), 8)) * 0.1 + mark[rows, None]
+
+    def found(made: Evidence, **told: object) -> np.ndarray:
+        pair = suspected(made, told)
+        assert pair is not None
+        return pair[1]
+
+    pictures = evidence(modality="image", look=look, columns={"site": mark})
+    for told in ({"corner": "lower left", "flips": [0.0]}, {"border": 0.8, "whole": 0.9}):
+        assert ((found(pictures, **told) == "like yes") == mark).all()
+    assert asked == ["only:2", "border"]
+    assert (found(pictures, attribute="site") == mark).all()
+    assert suspected(pictures, {"errors": 0.3}) is None
+    with pytest.raises(NotApplicable, match="read in part"):
+        suspected(evidence(modality="image"), {"corner": "upper left"})

@@ -120,6 +120,7 @@ def test_hidden_parts_are_grey_and_have_ids_of_their_own() -> None:
     assert (pixels[:10, 30:] == 128).all()
     assert (pixels[:, :30] == 255).all()
     assert (pixels[10:, 30:] == 255).all()
+    assert np.asarray(hidden(data, "only:1").rows[0].decode()).shape == (10, 10, 3)
     pixels = np.asarray(border.rows[0].decode())[..., 0]
     assert (pixels[8:32, 8:32] == 128).all()
     assert (pixels[:8] == 255).all()

@@ -47,7 +47,7 @@ class View:
 
 @dataclass(frozen=True)
 class Hidden:
-    """A picture with its middle ("border") or one corner ("corner:0" to 3) painted grey; or that corner alone ("only:0")."""
+    """A picture with its middle ("border") or a corner ("corner:0" to 3) painted grey; or a corner alone ("only:0")."""
 
     row: Any
     part: str

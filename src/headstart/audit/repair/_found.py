@@ -48,8 +48,8 @@ def spoken_for(part: np.ndarray, y: np.ndarray, known: np.ndarray) -> np.ndarray
     """(n,) the class that a ridge head, which reads only a `part` (n, d) of each row, gives it.
 
     It learns from the `known` rows, of which it says what it would without that row. Where nothing but a mark in that
-    part goes with the class, this is the mark. (The answers of a model that sees only the bias, as groups: in the spirit
-    of Nam et al., Learning from failure, NeurIPS 2020.)
+    part goes with the class, this is the mark. (The answers of a model that sees only the bias, as groups: in the
+    spirit of Nam et al., Learning from failure, NeurIPS 2020.)
 
     >>> y = np.arange(80) % 2
     >>> mark = np.where(np.arange(80) % 5 == 0, 1 - y, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import time
@@ -56,7 +57,9 @@ def repair(
     folder = Path(run)
     old = Result.load(folder)
     plan = Plan.from_toml(folder / "plan.toml")
-    about = _about(old, finding)
+    later = folder / "audit.json"  # what `headstart audit` found afterwards counts as well
+    audited = json.loads(later.read_text(encoding="utf-8"))["findings"] if later.exists() else []
+    about = _about([*audited, *old.findings], finding)
     attribute = about.get("attribute")
     if attribute is not None and attribute not in plan.attributes:
         plan = replace(plan, attributes=(*plan.attributes, attribute))
@@ -95,9 +98,9 @@ def _with_a_head(model: Model) -> Model:
     return model
 
 
-def _about(result: Result, finding: str) -> dict[str, Any]:
+def _about(findings: list[dict[str, Any]], finding: str) -> dict[str, Any]:
     """The evidence of a finding, which may name a column, a word or a corner; or the column that a person suspects."""
-    known = {f["code"]: f for f in result.findings}
+    known = {f["code"]: f for f in findings}
     check, _, about = finding.partition(":")
     if finding in known and check != "group_gaps":
         return dict(known[finding]["evidence"])

@@ -76,12 +76,11 @@ def test_what_cannot_be_repaired_is_said(finished: Path, tmp_path: Path, monkeyp
         repair(finished, finding="slices:9")
     with pytest.raises(PlanError, match="no repair 'magic'"):
         repair(finished, finding="shortcut:site", method="magic")
-    old = Result.load(finished)
-    words = Result(findings=[{"code": "words:zq17", "evidence": {"word": "zq17"}}], plan=old.plan)
-    with monkeypatch.context() as patch:
-        patch.setattr(Result, "load", classmethod(lambda cls, folder: words))
-        with pytest.raises(PlanError, match="'words:zq17' names none"):
-            repair(finished, finding="words:zq17", method="thresholds")
+    audited = finished / "audit.json"
+    audited.write_text(json.dumps({"findings": [{"code": "words:zq17", "evidence": {"word": "zq17"}}]}))
+    with pytest.raises(PlanError, match="'words:zq17' names none"):  # found by an audit after the run
+        repair(finished, finding="words:zq17", method="thresholds")
+    audited.unlink()
     with pytest.raises(ValueError, match="no column"):
         repair(finished, finding="shortcut:nowhere", out=tmp_path / "x")
     assert not (tmp_path / "x").exists()

@@ -49,6 +49,7 @@ LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being as
 LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
 TAIL, TAIL_SECONDS = 0.14, 11.0  # of the budget, at least, are kept for the test, the report and the model folder
 CLOSING, WHY_SHARE = 2.0, 0.04  # seconds to draw and write; of the budget, at least, explain mistakes
+OVER = 0.1  # of the budget: no further beyond it
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
 
 
@@ -123,9 +124,14 @@ class Job:
         return self._finish(result, shortlist, told)
 
     def _for_why(self) -> Callable[[], float]:
-        """Seconds that are left to explain mistakes, counted from now."""
-        start, least = time.monotonic(), WHY_SHARE * self.plan.budget
-        return lambda: max(self.clock.left() - CLOSING, least - (time.monotonic() - start))
+        """Seconds that are left to explain mistakes, counted from now: what is left of the budget, or a small share."""
+        start, budget = time.monotonic(), self.plan.budget
+
+        def left() -> float:
+            share, rest = WHY_SHARE * budget - (time.monotonic() - start), self.clock.left() - CLOSING
+            return max(rest, min(share, rest + OVER * budget))
+
+        return left
 
     def _finish(self, result: Result, shortlist: list[dict[str, Any]], told: dict[str, Any] | None = None) -> Result:
         """Save the result, draw the report, and leave nothing to resume."""

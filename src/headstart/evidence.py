@@ -99,7 +99,7 @@ def _mistakes(
     found: dict[str, Any] = {"mistakes": shown}
     if explainer is not None and not missing:
         found["confused"], missing = confusions(data, scores, explainer, left=left)
-        missing = missing and f"of the most confused classes {missing}"
+        missing = missing and f"Of the most confused classes {missing}"
     return found | ({"unexplained": why or missing} if why or missing else {})
 
 

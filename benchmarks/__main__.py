@@ -1,4 +1,7 @@
-"""`python -m benchmarks` (`make bench`): every table of docs/benchmarks.md, the speed table first."""
+"""`python -m benchmarks` (`make bench`): the longest tables of docs/benchmarks.md, the speed table first.
+
+Each of the others has its command above it.
+"""
 
 from benchmarks import adaptation, generalisation, speed, suite
 

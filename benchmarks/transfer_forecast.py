@@ -23,13 +23,13 @@ from scipy.stats import norm, spearmanr
 
 from benchmarks._measure import into
 from headstart import backbones
+from headstart._entries import CLASSICAL
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit._forecast import HEADS, OUTCOMES, early, forecast
 from headstart.audit._verdict import Arm, verdict
 from headstart.data.dataset import Dataset
 from headstart.data.read import read
-from headstart.job import CLASSICAL
 from headstart.selection.contender import Contender, contenders
 from headstart.selection.knn_loo import knn_loo
 from headstart.selection.leep import leep

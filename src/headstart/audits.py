@@ -29,7 +29,7 @@ from headstart.model import Model, load
 from headstart.outcome import Seen, described, observed
 from headstart.plan import AdaptationPlan
 from headstart.report.audit import page
-from headstart.result import Result, write_json
+from headstart.result import Result, write_page
 from headstart.selection.metrics import interval, metric_for
 
 VERSION = 1
@@ -51,11 +51,7 @@ class Audit:
 
     def save(self, folder: str | Path) -> Path:
         """Write `audit.json` and `audit.html` into a folder, and return it."""
-        home = Path(folder)
-        home.mkdir(parents=True, exist_ok=True)
-        write_json(home / "audit.json", asdict(self))
-        (home / "audit.html").write_text(page(asdict(self)), encoding="utf-8")
-        return home
+        return write_page(folder, "audit", asdict(self), page)
 
 
 def audit_run(

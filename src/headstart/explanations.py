@@ -23,7 +23,7 @@ from headstart.explain.explainer import WAYS, Explainer
 from headstart.model import Model, load
 from headstart.outcome import Seen
 from headstart.report.explain import page
-from headstart.result import write_json
+from headstart.result import write_page
 
 VERSION = 1
 
@@ -34,9 +34,7 @@ class Explanations:
 
     command: str
     rows: list[dict[str, Any]]  # [{row, predicted, confidence, true, text, picture, neighbours, explanation}]
-    confused: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # [{true, said, rows, explained, pulls, pictures, ...}]
+    confused: list[dict[str, Any]] = field(default_factory=list)  # [{true, said, rows, explained, pulls, where, ...}]
     ways: dict[str, str] = field(default_factory=dict)  # what was done, in words
     notes: list[str] = field(default_factory=list)
     headstart: str = headstart.__version__
@@ -45,11 +43,7 @@ class Explanations:
 
     def save(self, folder: str | Path) -> Path:
         """Write `explain.json` and `explain.html` into a folder, and return it."""
-        home = Path(folder)
-        home.mkdir(parents=True, exist_ok=True)
-        write_json(home / "explain.json", asdict(self))
-        (home / "explain.html").write_text(page(asdict(self)), encoding="utf-8")
-        return home
+        return write_page(folder, "explain", asdict(self), page)
 
 
 def explain_run(run: str | Path, data: Any = None, *, rows: int = 12, cache: str | None = None) -> Explanations:

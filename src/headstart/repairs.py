@@ -47,8 +47,8 @@ def repair(
     """Train the head of a finished run again, against one of its findings, and keep the better of both in a new folder.
 
     Use it after `run --attribute scanner` found `shortcut:scanner`, or where a check found a shortcut that nobody named
-    (`words:zq17`, `background:corner`): nothing is computed but heads on stored activations, and, for a corner, those
-    of the pictures with that corner hidden. Not for models of a number, or for networks that were fine-tuned:
+    (`words:zq17`, `background:corner`): nothing is computed but heads on stored activations, and, for a corner or the
+    border, those of that part of every picture alone. Not for models of a number, or for networks that were fine-tuned:
     NotApplicable. Without a `method` all compete; which one wins, or that none does, is settled on rows of train and
     valid that each had not seen. Test rows say what it brought. Against `group_gaps:COLUMN` what counts is the gap
     between groups, and thresholds by group compete as well; the model then asks for that column. `out` is

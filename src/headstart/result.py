@@ -72,6 +72,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -126,6 +127,14 @@ class Result:
                 f"{path} is of version {raw['version']}", expected=f"at most {VERSION}", do="update headstart"
             )
         return cls(**raw)
+
+
+def write_page(folder: str | Path, name: str, told: dict[str, Any], page: Callable[[dict[str, Any]], str]) -> Path:
+    """Write what is told as JSON, and the page that shows it, under one name into a folder, and return the folder."""
+    home = Path(folder)
+    write_json(home / f"{name}.json", told)
+    (home / f"{name}.html").write_text(page(told), encoding="utf-8")
+    return home
 
 
 def write_json(path: Path, value: Any) -> None:

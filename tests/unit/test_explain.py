@@ -43,7 +43,7 @@ class Made(Backbone):
     name, modalities = "made", frozenset({"image", "text"})
 
     def __init__(self, stages: list[Stage], kind: Any) -> None:
-        self._stages, self.input_kind = stages, kind  # type: ignore[misc]
+        self._stages, self.input_kind = stages, kind
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -93,10 +93,13 @@ def test_grad_cam_is_that_of_captum_though_the_head_is_numpy() -> None:
     ]
     x = torch.cos(torch.arange(3 * 6 * 6, dtype=torch.float32)).reshape(1, 3, 6, 6)
     model = model_of(Made(stages, "pixels"), Linear(head))
-    heat = grad_cam(Whole(model), x, Score(model, 1, 0))
+    heat, told = grad_cam(Whole(model), x, Score(model, 1, 0))
     third = [-0.01856919, 0.03622442, 0.01772421, -0.00608644, -0.01357153, 0.04996221]
     np.testing.assert_allclose(heat[2], third, atol=1e-7)
     assert heat.sum() == pytest.approx(0.4099422, abs=1e-6)
+    with torch.no_grad():
+        out = head(stages[1].module(stages[0].module(x, None), None))[0]
+    assert told == pytest.approx(float(out[1] - out[0]), abs=1e-5)
 
 
 class Words(nn.Module):
@@ -125,7 +128,7 @@ def test_integrated_gradients_are_those_of_captum_and_add_up() -> None:
     ]
     model = model_of(Made(stages, "ids"), Linear(filled(nn.Linear(6, 3))), modality="text")
     ids, blank = torch.tensor([[1, 4, 2, 6]]), torch.tensor([[1, 0, 0, 0]])
-    weights, empty, told = integrated(Whole(model), "words", (ids, None), blank, Score(model, 1, 0))
+    weights, empty, told = integrated(Whole(model), "words", ids, blank, Score(model, 1, 0))
     np.testing.assert_allclose(weights, [0.0, 0.06590325, 0.05663108, -0.00259200], atol=2e-5)
     assert told - empty == pytest.approx(0.1199423, abs=1e-6)
     assert weights.sum() == pytest.approx(told - empty, rel=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from headstart.activations.activations import Activations
-from headstart.audit._forecast import HEADS, early, forecast, outcomes
+from headstart.audit._forecast import COMMONEST, HEADS, RIGHT, early, forecast, outcomes
 from headstart.audit._verdict import Arm, by_class, class_words
 from headstart.selection.contender import contenders
 
@@ -91,3 +92,10 @@ def test_the_class_that_gains_is_named_and_no_other() -> None:
         [Arm("pretrained", "a", 0.9, rival), Arm("classical", "b", 0.8, np.eye(3)[y])], y, ("cat", "dog", "owl")
     )
     assert class_words(back) == "Clearly hurt: dog (-67 points of 30 rows)."
+
+
+def test_what_a_forecast_says_of_forecasts_is_what_the_benchmark_printed() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for who, share in (("forecast", RIGHT), ("always the commonest verdict", COMMONEST)):
+        (line,) = [row for row in table.splitlines() if row.startswith(f"| {who} |")]
+        assert line.split("|")[3].split()[0] == f"{share:.0%}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.audit._base import Check, Evidence, Finding
+from headstart.audit._held_out import left_out_right
 from headstart.audit._lean import decoded
 from headstart.audit._levels import levels
-from headstart.audit.transfer import left_out_right
 from headstart.errors import NotApplicable
 
 LEAST = 40  # rows

@@ -9,10 +9,11 @@ from scipy.stats import chi2_contingency
 
 from headstart.audit._base import Check, Evidence, Finding
 from headstart.audit._erasure import leace, within
+from headstart.audit._held_out import left_out
 from headstart.audit._lean import ROWS, decoded, lean, usual
 from headstart.audit._levels import levels
 from headstart.errors import NotApplicable
-from headstart.techniques._linear import Scaler, class_weights, ridge_path, sharpness, targets, to_probability
+from headstart.techniques._linear import Scaler, class_weights, ridge_path, targets
 
 
 class Shortcut(Check):
@@ -89,15 +90,6 @@ class Shortcut(Check):
             " leaning less on it; rows that break the association help most.",
             evidence=told,
         )
-
-
-def left_out(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """What a ridge head says of each row of train and valid that it was fitted without; and their positions."""
-    known = np.flatnonzero(evidence.split != "test")
-    X, y = evidence.values[known], targets(evidence.target[known])
-    fit = ridge_path(Scaler.of(X)(X), y, class_weights(evidence.target[known]))
-    told = np.pad(fit.held_out, ((0, 0), (0, len(evidence.classes) - y.shape[1])))
-    return to_probability(told, sharpness(told, evidence.target[known]), labels=False), known
 
 
 def association(codes: np.ndarray, y: np.ndarray) -> tuple[float, float]:

@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from headstart.audit._base import Check, Evidence, Finding
+from headstart.audit._held_out import left_out
 from headstart.audit._lean import compact
 from headstart.audit._levels import levels
-from headstart.audit.shortcut import left_out
 from headstart.errors import NotApplicable
 from headstart.techniques._linear import ridge_path
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from headstart.audit._base import Check, Evidence, Finding
+from headstart.audit._held_out import left_out_right
 from headstart.errors import NotApplicable
-from headstart.techniques._linear import Scaler, class_weights, ridge_path, targets
 
-DRAWS, FOLDS = 1000, 5
+DRAWS = 1000
 
 
 class Transfer(Check):
@@ -35,11 +35,11 @@ class Transfer(Check):
 
     def __call__(self, evidence: Evidence) -> list[Finding]:
         if evidence.kind != "label" or evidence.look is None:
-            raise NotApplicable("a forecast needs a pre-trained network and one class a row")
+            raise NotApplicable("this needs a pre-trained network and one class a row")
         some = np.random.default_rng(evidence.seed).permutation(evidence.of("train"))[: self.rows]
         y = np.unique(evidence.target[some], return_inverse=True)[1]
         frozen, untrained = (left_out_right(v, y) for v in (evidence.values[some], evidence.look("untrained", some)))
-        gain, low, high = forecast(frozen, untrained, evidence.seed)
+        gain, low, high = difference(frozen, untrained, evidence.seed)
         if low > 0:
             return []
         return [
@@ -54,28 +54,7 @@ class Transfer(Check):
         ]
 
 
-def left_out_right(X: np.ndarray, y: np.ndarray, seed: int = 0) -> np.ndarray:
-    """(n,) whether a ridge head that was fitted without the row's fold gives it its class.
-
-    Folds hold as much of each class. Leaving out single rows will not do here: a class that has just lost one is the
-    rarer one, so that a head without any signal would be wrong everywhere.
-
-    >>> y = np.arange(100) % 2
-    >>> bool(0.3 < left_out_right(np.random.default_rng(0).normal(size=(100, 3)), y).mean() < 0.7)
-    True
-    """
-    fold = np.empty(len(y), dtype=int)
-    fold[np.lexsort((np.random.default_rng(seed).random(len(y)), y))] = np.arange(len(y)) % FOLDS
-    told, Y = np.empty((len(y), int(y.max()) + 1)), targets(y)
-    for k in range(FOLDS):
-        held = fold == k
-        scaler = Scaler.of(X[~held])
-        fit = ridge_path(scaler(X[~held]), Y[~held], class_weights(y[~held]))
-        told[held] = scaler(X[held]) @ fit.coef + fit.intercept
-    return np.asarray(told.argmax(1) == y, dtype=float)
-
-
-def forecast(frozen: np.ndarray, untrained: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+def difference(frozen: np.ndarray, untrained: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
     """Mean difference of two series of right answers to the same rows, and its 95 % bootstrap interval."""
     apart = frozen - untrained
     n = len(apart)

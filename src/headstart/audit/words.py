@@ -8,9 +8,9 @@ import numpy as np
 from scipy.stats import rankdata
 
 from headstart.audit._base import Check, Evidence, Finding
+from headstart.audit._held_out import left_out
 from headstart.audit._lean import lean, usual
 from headstart.audit._levels import levels
-from headstart.audit.shortcut import left_out
 from headstart.errors import NotApplicable
 
 TOGETHER = 0.6  # words whose rows overlap by more (Jaccard) count as one

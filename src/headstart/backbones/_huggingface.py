@@ -62,7 +62,7 @@ class HuggingFace(Backbone):
         return [ids or [self.tokenizer.eos_token_id or 0] for ids in coded]
 
     @property
-    def blank(self) -> int:  # type: ignore[override]
+    def blank(self) -> int:  # type: ignore[override]  # it is only read, and the tokenizer comes later
         """The mask where the tokenizer has one, else what stands for padding, unknown words or the end."""
         known = (getattr(self.tokenizer, f"{name}_token_id", None) for name in ("mask", "pad", "unk", "eos"))
         return next((int(k) for k in known if k is not None), 0)

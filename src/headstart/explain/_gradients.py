@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from headstart.errors import NotApplicable
-from headstart.explain._network import Whole, slope
+from headstart.explain._network import Whole
 from headstart.explain._score import Score
 
 BATCH = 16  # points of a path that go through the network together
@@ -32,21 +32,19 @@ def look_at(whole: Whole) -> str:
     return tokens[-2]
 
 
-def grad_cam(whole: Whole, values: Tensor, score: Score) -> np.ndarray:
-    """(h, w) signed Grad-CAM of one prepared picture at its last map: above 0 what speaks for the class.
+def grad_cam(whole: Whole, values: Tensor, score: Score) -> tuple[np.ndarray, float]:
+    """(h, w) signed Grad-CAM of one prepared picture at its last map, above 0 what speaks for the class; and the score.
 
     Channels weighed by their mean slope. The published map keeps what is above 0; what is below speaks for the other
     class. (Selvaraju et al., Grad-CAM, ICCV 2017; of two classes: Prabhushankar et al., Contrastive Explanations in
     Neural Networks, ICIP 2020.)
     """
-    place = look_at(whole)
-    point, _ = whole.at(place, values, None, score)
-    found = slope(whole, place, point, (values, None), score)
+    told, point, found = whole.slope(look_at(whole), values, score)
     point, found = (on_grid(t) if t.ndim == 3 else t for t in (point, found))
     if min(point.shape[2:]) < LEAST:
         raise NotApplicable(f"the last map of {whole.model.backbone.name} is {point.shape[2]} x {point.shape[3]}")
     weight = found.mean((2, 3), keepdim=True)
-    return (weight * point).sum(1)[0].double().cpu().numpy()
+    return (weight * point).sum(1)[0].double().cpu().numpy(), float(told)
 
 
 def on_grid(tokens: Tensor) -> Tensor:
@@ -56,7 +54,7 @@ def on_grid(tokens: Tensor) -> Tensor:
 
 
 def integrated(
-    whole: Whole, place: str, given: tuple[Tensor, Tensor | None], blank: Tensor, score: Score
+    whole: Whole, place: str, values: Tensor, blank: Tensor, score: Score
 ) -> tuple[np.ndarray, float, float]:
     """Weights (t,) of one row's tokens at a place, the score of the blank row there, and that of the row itself.
 
@@ -64,19 +62,19 @@ def integrated(
     the difference of the scores, up to the error of the integral, which more points make smaller. (Sundararajan et al.,
     Axiomatic Attribution for Deep Networks, ICML 2017.)
     """
-    end, told = whole.at(place, *given, score)
-    start, empty = whole.at(place, blank, given[1], score)
+    told, end = whole.at(place, values, score)
+    empty, start = whole.at(place, blank, score)
     gap = float(told - empty)
     weights = np.zeros(end.shape[1])
     for steps in STEPS:
-        weights = _path(whole, place, given, (start, end), score, steps)
+        weights = _path(whole, place, values, (start, end), score, steps)
         if abs(weights.sum() - gap) <= CLOSE * max(abs(gap), 1e-3):
             break
     return weights, float(empty), float(told)
 
 
 def _path(
-    whole: Whole, place: str, given: tuple[Tensor, Tensor | None], ends: tuple[Tensor, Tensor], score: Score, steps: int
+    whole: Whole, place: str, values: Tensor, ends: tuple[Tensor, Tensor], score: Score, steps: int
 ) -> np.ndarray:
     """(t,) Gauss-Legendre sum of slopes on the straight line between two points."""
     start, end = ends
@@ -85,7 +83,7 @@ def _path(
     for i in range(0, steps, BATCH):
         share = torch.tensor((nodes[i : i + BATCH] + 1) / 2, dtype=end.dtype, device=end.device)[:, None, None]
         weight = torch.tensor(weights[i : i + BATCH] / 2, dtype=end.dtype, device=end.device)[:, None, None]
-        many = [None if t is None else t.expand(len(share), *t.shape[1:]) for t in given]
-        found = slope(whole, place, start + share * (end - start), (many[0], many[1]), score)  # type: ignore[arg-type]
+        many = values.expand(len(share), *values.shape[1:])
+        _, _, found = whole.slope(place, many, score, start + share * (end - start))
         total += (weight * found).sum(0, keepdim=True)
     return (total * (end - start)).sum(2)[0].double().cpu().numpy()

@@ -39,14 +39,14 @@ class Whole:
             self.places |= {s.name: steps[s.name.replace(".", "_")] for s in stages[at:]}
         self.kinds = {stage.name: stage.kind for stage in stages}
 
-    def __call__(self, values: Tensor, mask: Tensor | None, score: Score) -> Tensor:
-        """(n,) float64 scores of prepared rows."""
+    def __call__(self, values: Tensor, score: Score) -> Tensor:
+        """(n,) float64 scores of prepared rows, all of one length: there is nothing to mask."""
         x = values
         for module in self.below:
-            x = module(x, mask)
+            x = module(x, None)
         if self.top is None:
             return Head.apply(x.float(), score)
-        return score.logits(self.top(x, mask)).double()
+        return score.logits(self.top(x, None)).double()
 
     @contextmanager
     def changed(self, place: str, change: Change) -> Iterator[None]:
@@ -58,8 +58,8 @@ class Whole:
             hook.remove()
 
     @torch.no_grad()
-    def at(self, place: str, values: Tensor, mask: Tensor | None, score: Score) -> tuple[Tensor, Tensor]:
-        """What comes out at a place, and the scores (n,)."""
+    def at(self, place: str, values: Tensor, score: Score) -> tuple[Tensor, Tensor]:
+        """The scores (n,), and what comes out at a place."""
         kept: list[Tensor] = []
 
         def keep(out: Tensor) -> Tensor:
@@ -67,16 +67,22 @@ class Whole:
             return out
 
         with self.changed(place, keep):
-            told = self(values, mask, score)
-        return kept[0], told
+            told = self(values, score)
+        return told, kept[0]
 
+    def slope(
+        self, place: str, values: Tensor, score: Score, point: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The scores (n,), what comes out at a place (or `point` instead), and how each score changes with it."""
+        leaves: list[Tensor] = []
 
-def slope(whole: Whole, place: str, point: Tensor, given: tuple[Tensor, Tensor | None], score: Score) -> Tensor:
-    """How the score of each row changes with what comes out at a place, where `point` comes out."""
-    leaf = point.detach().clone().requires_grad_()
-    with whole.changed(place, lambda _out: leaf * 1.0), torch.enable_grad():  # a stage above may work in place
-        told = whole(given[0], given[1], score)
-        if not told.requires_grad:
-            raise NotApplicable(f"nothing that is said depends on the stage {place!r}")
-        (found,) = torch.autograd.grad(told.sum(), leaf)
-    return found
+        def leaf(out: Tensor) -> Tensor:
+            leaves.append((out if point is None else point).detach().clone().requires_grad_())
+            return leaves[0] * 1.0  # a stage above may work in place
+
+        with self.changed(place, leaf), torch.enable_grad():
+            told = self(values, score)
+            if not told.requires_grad:
+                raise NotApplicable(f"nothing that is said depends on the stage {place!r}")
+            (found,) = torch.autograd.grad(told.sum(), leaves[0])
+        return told.detach(), leaves[0].detach(), found

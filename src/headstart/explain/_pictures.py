@@ -37,11 +37,9 @@ class Cells:
         return Image.composite(image, Image.new("RGB", image.size, tuple(grey.tolist())), mask)
 
 
-def seen(backbone: Any, row: Any) -> Image.Image:
-    """A picture as the network sees it: cut and scaled."""
-    if backbone.input_kind != "pixels":
-        return decode(row)
-    return Image.fromarray(np.ascontiguousarray(backbone.prepare([row]).values[0].numpy().transpose(1, 2, 0)))
+def as_seen(pixels: np.ndarray) -> Image.Image:
+    """A picture as the network sees it, cut and scaled: (3, h, w) bytes."""
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
 def drawn(image: Image.Image, heat: np.ndarray) -> str:

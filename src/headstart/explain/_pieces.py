@@ -54,7 +54,7 @@ def by_gradient(whole: Whole, text: str, score: Score) -> tuple[list[Piece], np.
     values = batch.values.to(device())
     blank = values.clone()
     blank[:, torch.tensor([end > start for start, end in spans])] = backbone.blank
-    weights, empty, told = integrated(whole, place, (values, None), blank, score)
+    weights, empty, told = integrated(whole, place, values, blank, score)
     owner = np.full(max(len(text), 1), -1)
     for i, part in enumerate(parts):
         owner[part.start : part.end] = i

@@ -12,10 +12,11 @@ import numpy as np
 from headstart._compute import device
 from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import Dataset
+from headstart.data.images import decode
 from headstart.errors import NotApplicable
 from headstart.explain._gradients import grad_cam
 from headstart.explain._network import Whole
-from headstart.explain._pictures import Cells, drawn, seen, where
+from headstart.explain._pictures import Cells, as_seen, drawn, where
 from headstart.explain._pieces import Piece, by_gradient, counted, pieces, without
 from headstart.explain._score import Score
 from headstart.explain._shapley import shapley
@@ -103,14 +104,18 @@ class Explainer:
             return replace(other(), note=error.seen)
 
     def _image(self, one: Dataset, score: Score) -> Explanation:
+        row, backbone = one.rows[0], self.model.backbone
+        pixels = backbone.prepare([row]).values if backbone.input_kind == "pixels" else None
+
         def traced(whole: Whole) -> Explanation:
-            values = whole.model.backbone.prepare(one.rows).values.to(device())
-            heat = grad_cam(whole, values, score)
-            return Explanation("grad_cam", "", None, float(score.rows(one)[0]), heat=heat.tolist())
+            if pixels is None:
+                raise NotApplicable(f"{backbone.name} reads no pixels")
+            heat, told = grad_cam(whole, pixels.to(device()), score)
+            return Explanation("grad_cam", "", None, told, heat=heat.tolist())
 
         def hidden() -> Explanation:
             def tell(present: np.ndarray, _: np.ndarray) -> np.ndarray:
-                return self._told(one, [Cells(one.rows[0], p.reshape(GRID, GRID)) for p in present], score)
+                return self._told(one, [Cells(row, p.reshape(GRID, GRID)) for p in present], score)
 
             weights, base, told = shapley(tell, GRID * GRID, DEAR // (GRID * GRID))
             heat = weights.reshape(GRID, GRID).tolist()
@@ -118,7 +123,8 @@ class Explainer:
 
         found = self._traced(traced, hidden)
         heat = np.array(found.heat)
-        found.picture, found.where = drawn(seen(self.model.backbone, one.rows[0]), heat), where(heat)
+        image = decode(row) if pixels is None else as_seen(pixels[0].numpy())
+        found.picture, found.where = drawn(image, heat), where(heat)
         return found
 
     def _text(self, one: Dataset, score: Score) -> Explanation:
@@ -141,9 +147,7 @@ class Explainer:
         return self._traced(lambda whole: _of_words("integrated_gradients", *by_gradient(whole, text, score)), left_out)
 
     def _columns(self, one: Dataset, score: Score) -> Explanation:
-        row = one.rows[0]
-
-        others = self._others()
+        row, others = one.rows[0], self._others()
         names = list(row) if isinstance(row, dict) else list(range(len(row)))
 
         def tell(present: np.ndarray, draw: np.ndarray) -> np.ndarray:

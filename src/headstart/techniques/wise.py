@@ -44,9 +44,10 @@ class Wise(Trained):
         end = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         recipe = self.recipe()
         worth = []
-        for share in SHARES if held is not None else ():
-            network.load_state_dict(between(self._start, end, share))
-            worth.append(held_value(network, held, self.target_kind_, recipe))  # type: ignore[arg-type]
+        if held is not None:
+            for share in SHARES:
+                network.load_state_dict(between(self._start, end, share))
+                worth.append(held_value(network, held, self.target_kind_, recipe))
         self.share_ = SHARES[int(np.argmin(worth))] if worth else 0.5
         network.load_state_dict(between(self._start, end, self.share_))
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import venv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+Said = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
-PEERS = ("sentence-transformers", "accelerate", "fastai")
+PEERS = ("sentence-transformers", "accelerate", "fastai", "setfit")
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8")
 
 
@@ -38,14 +42,14 @@ def peers(folder: Path = ROOT / ".bench") -> Path:
     """
     python = folder / "bin" / "python"
     ready = folder / ".ready"
-    if not ready.exists():
+    if not ready.exists() or ready.read_text(encoding="utf-8") != " ".join(PEERS):
         venv.create(folder, with_pip=True, clear=True)
         site = next((folder / "lib").glob("python3*/site-packages"))
         (site / "project.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
         pins = folder / "pins.txt"
         pins.write_text("".join(f"{d.name}=={d.version}\n" for d in distributions() if d.name != "headstart"))
         subprocess.run([python, "-m", "pip", "install", "-q", "-c", pins, *PEERS], check=True)
-        ready.touch()
+        ready.write_text(" ".join(PEERS), encoding="utf-8")
     return python
 
 
@@ -121,6 +125,61 @@ def into(page: Path, mark: str, text: str) -> None:
     """Put a text between the two marks of a page."""
     before, _, rest = page.read_text(encoding="utf-8").partition(mark)
     page.write_text(f"{before}{mark}\n{text}\n{mark}{rest.partition(mark)[2]}", encoding="utf-8")
+
+
+class Bench:
+    """Options of a run; a table adds a method a group of its lines, and their names in order."""
+
+    groups: tuple[str, ...] = ()
+
+    def __init__(self, threads: int, times: int, scale: float, folder: Path) -> None:
+        self.threads, self.times, self.scale, self.folder = threads, times, scale, folder
+        self.peer = peers()
+
+    def ours(self, side: str, **options: Any) -> Callable[[], Said]:
+        return partial(work, side, threads=self.threads, **options)
+
+    def theirs(self, side: str, **options: Any) -> Callable[[], Said]:
+        return partial(work, side, threads=self.threads, python=self.peer, **options)
+
+    def rows(self, n: int) -> int:
+        return max(int(n * self.scale), 60)
+
+
+def row(what: str, against: str, goal: float, own: list[Said], peer: list[Said], quality: str, key: str = "cpu") -> Row:
+    """The line of two sides whose cost is under so named a key."""
+    return Row(what, against, goal, [s[key] for s in own], [s[key] for s in peer], quality)
+
+
+def both(own: list[Said], peer: list[Said]) -> str:
+    """The condition that two sides are as accurate."""
+    a, b = (statistics.median(s["accuracy"] for s in side) for side in (own, peer))
+    return f"accuracy {a:.3f} against {b:.3f}"
+
+
+def write_table(made: type[Bench], module: str, about: str | None, arguments: list[str] | None = None) -> None:
+    """The command line of a table: prints it, and puts it between its marks (`<!-- NAME -->`) of a page on request."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of rows; below 1 for a quick look")
+    parser.add_argument("--only", nargs="*", choices=made.groups, default=list(made.groups))
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args(arguments)
+    given = [f"--times {options.times} --threads {options.threads}"]
+    given += [f"--scale {options.scale:g}"] if options.scale != 1 else []
+    given += [f"--only {' '.join(options.only)}"] if options.only != list(made.groups) else []
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = made(options.threads, options.times, options.scale, Path(folder))
+        for name in options.only:
+            for line in getattr(bench, name)():
+                rows.append(line)
+                print(line.line(), file=sys.stderr, flush=True)
+    text = table(rows, f"python -m benchmarks.{module} {' '.join(given)}", options.threads)
+    print(text)
+    if options.write:
+        into(options.write, f"<!-- {module} -->", text)
 
 
 def _cpu_info(key: str) -> str:

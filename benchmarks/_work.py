@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._data import labelled_pictures, labelled_texts, many_texts, pictures, texts
+from benchmarks import _train_work
+from benchmarks._data import many_texts, pictures, texts
 from benchmarks._measure import cpu
 
 Said = dict[str, Any]
-EPOCHS = 3
 
 
 def texts_sentence_transformers(out: str, rows: int, **_: Any) -> Said:
@@ -64,123 +64,6 @@ def images_headstart(out: str, rows: int, precision: str, **_: Any) -> Said:
     return _ours("efficientnet_lite0", pictures(rows), precision, out)
 
 
-def hf_trainer(rows: int, frozen: bool, **_: Any) -> Said:
-    """Trainer with its default arguments for three epochs; `frozen`: only the last layer and the head learn."""
-    import torch
-    import transformers
-
-    data, y, train, test = labelled_texts(rows)
-    folder = _minilm()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    transformers.set_seed(0)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=int(y.max()) + 1)
-    if frozen:
-        model.bert.requires_grad_(False)
-        model.bert.encoder.layer[-1].requires_grad_(True)
-
-    def coded(index: np.ndarray) -> list[dict[str, Any]]:
-        said = tokenizer([data[i] for i in index], truncation=True, max_length=256)["input_ids"]
-        return [{"input_ids": ids, "label": int(y[i])} for ids, i in zip(said, index, strict=True)]
-
-    with tempfile.TemporaryDirectory() as place:
-        arguments = transformers.TrainingArguments(
-            place, num_train_epochs=EPOCHS, report_to="none", save_strategy="no", disable_tqdm=True, use_cpu=True,
-        )  # fmt: skip
-        start = cpu()
-        trainer = transformers.Trainer(
-            model, arguments, train_dataset=coded(train), processing_class=tokenizer,
-            data_collator=transformers.DataCollatorWithPadding(tokenizer),
-        )  # fmt: skip
-        trainer.train()
-        spent = cpu() - start
-        told = trainer.predict(coded(test)).predictions.argmax(1)
-    assert torch.get_num_threads() > 0
-    return {"cpu": cpu() - start, "fit": spent, "accuracy": float((told == y[test]).mean())}
-
-
-def fastai(rows: int, threads: int, **_: Any) -> Said:
-    """`fine_tune(3)` of fastai on the same network with the same weights, 224 pixels, batches of 64."""
-    from fastai.vision.all import DataLoaders, Learner, Normalize, Resize, accuracy, set_seed
-    from fastai.vision.all import CategoryBlock, DataBlock, ImageBlock, IndexSplitter, aug_transforms  # isort: skip
-    import torch
-    from torch import nn
-
-    from headstart import backbones
-
-    files, y, train, test = labelled_pictures(rows)
-    backbone = backbones.get("efficientnet_lite0")
-    body: Any = backbone.model
-    body.requires_grad_(True)
-    set_seed(0)
-    block = DataBlock(
-        blocks=(ImageBlock, CategoryBlock), get_x=lambda i: files[i], get_y=lambda i: str(y[i]),
-        splitter=IndexSplitter(list(range(len(train), len(train) + len(test)))), item_tfms=Resize(224),
-        batch_tfms=[*aug_transforms(), Normalize.from_stats([0.5] * 3, [0.5] * 3)],
-    )  # fmt: skip
-    start = cpu()
-    loaders: DataLoaders = block.dataloaders([*train.tolist(), *test.tolist()], bs=64, num_workers=threads)
-    network = nn.Sequential(body, nn.Linear(1280, int(y.max()) + 1))
-    learner = Learner(
-        loaders, network, metrics=accuracy, splitter=lambda m: [list(m[0].parameters()), list(m[1].parameters())]
-    )
-    with learner.no_bar(), learner.no_logging():
-        learner.fine_tune(EPOCHS)
-        told, true = learner.get_preds()
-    return {
-        "cpu": cpu() - start,
-        "accuracy": float((told.argmax(1) == true).float().mean()),
-        "torch": torch.__version__,
-    }
-
-
-def technique(
-    rows: int,
-    name: str,
-    modality: str = "text",
-    params: dict[str, Any] | None = None,
-    precision: str = "auto",
-    **_: Any,
-) -> Said:
-    """Fit and predict of one technique with an empty store: filling it is part of the cost."""
-    from headstart import _discover, backbones
-    from headstart.activations.store import ActivationStore
-    from headstart.data.read import read_rows
-
-    data, y, train, test = labelled_texts(rows) if modality == "text" else labelled_pictures(rows)
-    backbone = backbones.get("minilm" if modality == "text" else "efficientnet_lite0")
-    order = np.concatenate([train, test])
-    dataset = read_rows([data[i] for i in order], modality=modality, inputs=())
-    learner = _discover.load("techniques", name)(**(params or {}))
-    cut = learner.where(backbone.cuts)
-    with tempfile.TemporaryDirectory() as place:
-        start = cpu()
-        seen = ActivationStore(Path(place)).get(backbone, dataset, {cut}, precision=precision)[cut]
-        learner.fit(seen[np.arange(len(train))], y[train])
-        told = learner.predict(seen[np.arange(len(train), len(order))])
-    return {"cpu": cpu() - start, "accuracy": float((told == y[test]).mean())}
-
-
-def race(rows: int, modality: str, **_: Any) -> Said:
-    """Which technique `headstart run` ships for these rows (its test rows are held out and never seen)."""
-    import pandas as pd
-
-    import headstart
-
-    data, y, train, _test = labelled_texts(rows) if modality == "text" else labelled_pictures(rows)
-    with tempfile.TemporaryDirectory() as place:
-        table = Path(place) / "rows.csv"
-        pd.DataFrame({"input": [str(data[i]) for i in train], "target": [f"c{y[i]}" for i in train]}).to_csv(
-            table, index=False
-        )
-        result = headstart.run(
-            str(table), target="target", budget=max(120.0, 0.24 * rows), out=str(Path(place) / "run"), cache=place
-        )
-    able = [t for t in result.trials if t["role"] == "pretrained" and t["status"] == "done"]
-    best = max(able, key=lambda t: t["valid"]["value"])
-    pick = result.best if result.best["role"] == "pretrained" else best
-    return {"cpu": 0.0, "name": pick["technique"], "params": pick["params"]}
-
-
 def memory_headstart(rows: int, **_: Any) -> Said:
     import headstart
 
@@ -204,16 +87,10 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _minilm() -> Path:
-    from headstart.backbones._weights import PACKAGED
-
-    return PACKAGED["minilm"].path.parent
-
-
 def _encoder() -> Any:
     from sentence_transformers import SentenceTransformer
 
-    return SentenceTransformer(str(_minilm()), device="cpu")
+    return SentenceTransformer(str(_train_work.minilm()), device="cpu")
 
 
 def _features(go: Callable[[], np.ndarray], out: str) -> Said:
@@ -244,4 +121,5 @@ def _ours(name: str, rows: list[Any], precision: str, out: str) -> Said:
 
 
 if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))
+    sides = {**vars(_train_work), **globals()}
+    print(json.dumps(sides[sys.argv[1]](**json.loads(sys.argv[2]))))

@@ -8,39 +8,18 @@ stands beside each ratio. Peers are installed once, into `.bench/`, an environme
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks._data import categories, labelled_pictures, texts
-from benchmarks._measure import Row, in_turns, into, peers, table, work
-
-MARK = "<!-- speed -->"
-Said = dict[str, Any]
+from benchmarks._data import categories, texts
+from benchmarks._measure import Bench, Row, in_turns, row, write_table
 
 
-class Bench:
-    """Options of a run, and a method a group of lines."""
+class Speed(Bench):
+    """A method a group of lines."""
 
-    def __init__(self, threads: int, times: int, scale: float, folder: Path) -> None:
-        self.threads, self.times, self.scale, self.folder = threads, times, scale, folder
-        self.peer = peers()
-
-    def ours(self, side: str, **options: Any) -> Callable[[], Said]:
-        return partial(work, side, threads=self.threads, **options)
-
-    def theirs(self, side: str, **options: Any) -> Callable[[], Said]:
-        return partial(work, side, threads=self.threads, python=self.peer, **options)
-
-    def rows(self, n: int) -> int:
-        return max(int(n * self.scale), 60)
+    groups = ("text", "images", "memory")
 
     def text(self) -> Iterator[Row]:
         """Activations of texts."""
@@ -59,7 +38,7 @@ class Bench:
             route, values = said[0]["route"], np.load(file)
             accuracy = " against ".join(f"{_probe(x, label):.3f}" for x in (values, exact))
             quality = f"route {route}, least cosine {_cosine(values, exact):.5f}, probe {accuracy}"
-            yield _row(
+            yield row(
                 f"text activations, {n} texts, route {route}", "sentence-transformers encode", goal, said, peer, quality
             )
 
@@ -81,63 +60,7 @@ class Bench:
             accuracy = " against ".join(f"{_probe(x, label):.3f}" for x in (values, truth))
             quality = f"route {said[0]['route']}, least cosine {_cosine(values, truth):.5f}, probe {accuracy}"
             what = f"image activations, {n} JPEG files of 64 to 3000 px, {asked} asked for"
-            yield _row(what, "timm eval loop, DataLoader", goal, said, peer, quality)
-
-    def frozen(self) -> Iterator[Row]:
-        """The last layer, trained from the cached boundary."""
-        n = self.rows(1000)
-        peer, own = in_turns(
-            [
-                self.theirs("hf_trainer", rows=n, frozen=True),
-                self.ours("technique", rows=n, name="top_layers", params={"layers": 1, "epochs": 3}, precision="bf16"),
-            ],
-            self.times,
-        )
-        yield _row(
-            f"last layer, {n} texts, 3 epochs, store filled in bf16",
-            "HF Trainer, lower layers frozen",
-            6,
-            own,
-            peer,
-            _both(own, peer),
-        )
-
-    def full(self) -> Iterator[Row]:
-        """Full fine-tuning, and what the race would ship instead of it."""
-        n = self.rows(1000)
-        pick = self.ours("race", rows=n, modality="text")()
-        peer, own, best = in_turns(
-            [
-                self.theirs("hf_trainer", rows=n, frozen=False),
-                self.ours("technique", rows=n, name="full", params={"epochs": 3}),
-                self.ours("technique", rows=n, name=pick["name"], params=pick["params"]),
-            ],
-            self.times,
-        )
-        against = "HF Trainer, full fine-tune, 3 epochs"
-        yield _row(f"full fine-tune, {n} texts, 3 epochs", against, 3.5, own, peer, _both(own, peer))
-        yield _row(f"best of the race ({pick['name']}), {n} texts", against, 5, best, peer, _both(best, peer))
-
-    def fastai(self) -> Iterator[Row]:
-        """What the race would ship for pictures."""
-        n = self.rows(1000)
-        pick = self.ours("race", rows=n, modality="image")()
-        peer, best = in_turns(
-            [
-                self.theirs("fastai", rows=n),
-                self.ours("technique", rows=n, name=pick["name"], params=pick["params"], modality="image"),
-            ],
-            self.times,
-        )
-        found = len(labelled_pictures(n)[2])
-        yield _row(
-            f"best of the race ({pick['name']}), {found} emoji pictures",
-            "fastai fine_tune(3)",
-            10,
-            best,
-            peer,
-            _both(best, peer),
-        )
+            yield row(what, "timm eval loop, DataLoader", goal, said, peer, quality)
 
     def memory(self) -> Iterator[Row]:
         """Peak memory of a whole run."""
@@ -149,25 +72,11 @@ class Bench:
             ],
             1,
         )
-        row = _row(
+        line = row(
             f"peak memory of run, {n} texts", "encode + LogisticRegression", 1, own, peer, "one repetition", "mb"
         )
-        row.unit = "MB"
-        yield row
-
-
-GROUPS = ("text", "images", "frozen", "full", "fastai", "memory")
-
-
-def _row(
-    what: str, against: str, goal: float, own: list[Said], peer: list[Said], quality: str, key: str = "cpu"
-) -> Row:
-    return Row(what, against, goal, [s[key] for s in own], [s[key] for s in peer], quality)
-
-
-def _both(own: list[Said], peer: list[Said]) -> str:
-    a, b = (np.median([s["accuracy"] for s in side]) for side in (own, peer))
-    return f"accuracy {a:.3f} against {b:.3f}"
+        line.unit = "MB"
+        yield line
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -188,28 +97,7 @@ def _probe(values: np.ndarray, label: np.ndarray) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the number of rows; below 1 for a quick look")
-    parser.add_argument("--only", nargs="*", choices=GROUPS, default=list(GROUPS))
-    parser.add_argument("--write", type=Path)
-    options = parser.parse_args(arguments)
-    given = [f"--times {options.times} --threads {options.threads}"]
-    given += [f"--scale {options.scale:g}"] if options.scale != 1 else []
-    given += [f"--only {' '.join(options.only)}"] if options.only != list(GROUPS) else []
-    command = f"python -m benchmarks.speed {' '.join(given)}"
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.threads, options.times, options.scale, Path(folder))
-        for name in options.only:
-            for row in getattr(bench, name)():
-                rows.append(row)
-                print(row.line(), file=sys.stderr, flush=True)
-    text = table(rows, command, options.threads)
-    print(text)
-    if options.write:
-        into(options.write, MARK, text)
+    write_table(Speed, "speed", __doc__, arguments)
 
 
 if __name__ == "__main__":

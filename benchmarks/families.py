@@ -4,6 +4,7 @@
     python benchmarks/families.py images --sets emoji fashion --backbones efficientnet_lite0 mobilenetv2 densenet121
     python benchmarks/families.py speed         # rows a second of word vectors against MiniLM, in one process
     python benchmarks/families.py words         # ELMo's words remembered against computed
+    python benchmarks/families.py elmo --budget 30m  # a language model of its own on other rows' texts, then as `text`
 
 Backbones other than the packaged two are pulled first: `headstart models pull NAME`. Each cell is the mean over seeds
 of the accuracy on rows that it does not train on, with half the width of its 95 % interval.
@@ -12,8 +13,11 @@ of the accuracy on rows that it does not train on, with half the width of its 95
 from __future__ import annotations
 
 import argparse
+import re
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +28,7 @@ from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.data.dataset import Dataset
 from headstart.data.read import read
+from headstart.plan import seconds
 
 
 def probe(seen: Activations, target: np.ndarray, n: int, seed: int, aside: int) -> tuple[float, float]:
@@ -36,13 +41,18 @@ def probe(seen: Activations, target: np.ndarray, n: int, seed: int, aside: int) 
     return float((told == target[test]).mean()), float((target[test] == most).mean())
 
 
+def drawn(data: Dataset, aside: int, sizes: Sequence[int]) -> np.ndarray:
+    """Positions of the rows that probes train and are tested on; no other row is looked at."""
+    return np.sort(np.random.default_rng(0).permutation(len(data))[: (aside + max(sizes)) * 4 // 3])
+
+
 def compare(names: Sequence[str], sets: Sequence[str], sizes: Sequence[int], seeds: int, aside: int) -> None:
     """A line a set, size and backbone: majority, untrained twin, pre-trained."""
     store = ActivationStore()
     print(f"{'set':12}{'n':>6}  {'backbone':28}{'majority':>10}{'untrained':>16}{'pre-trained':>16}")
     for label in sets:
         data = read(f"sample:{label}")
-        data = data.take(np.sort(np.random.default_rng(0).permutation(len(data))[: (aside + max(sizes)) * 4 // 3]))
+        data = data.take(drawn(data, aside, sizes))
         assert data.target is not None
         for name in names:
             seen = [store.get(backbones.get(b), data, {"pooled"})["pooled"] for b in (f"scratch:{name}", name)]
@@ -93,14 +103,29 @@ def words() -> None:
     print(f"every word {taken[0]:.2f} s, each distinct word once {taken[1]:.2f} s: {taken[0] / taken[1]:.1f} x")
 
 
+def pretrain(sets: Sequence[str], sizes: Sequence[int], aside: int, budget: float, folder: Path) -> None:
+    """An ELMo trained on newsgroup posts and on those rows of the sets that no probe sees, without their labels."""
+    from headstart.backbones._pretrain_elmo import pretrain_elmo
+
+    lines: list[str] = []
+    for label in ("newsgroups", *sets):
+        data = read(f"sample:{label}")
+        seen = set(drawn(data, aside, sizes).tolist()) if label in sets else set()
+        texts = [str(data.rows[i]) for i in range(len(data)) if i not in seen]
+        lines += [part for text in texts for part in re.split(r"(?<=[.!?])\s+|\n", text)]
+    done = pretrain_elmo(lines, folder, seconds=budget, tell=lambda line: print(line, flush=True))
+    print(f"{done['steps']} steps on {len(lines)} lines, perplexity {done['perplexity']:.0f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["text", "images", "speed", "words"])
+    parser.add_argument("what", choices=["text", "images", "speed", "words", "elmo"])
     parser.add_argument("--sets", nargs="+")
     parser.add_argument("--backbones", nargs="+")
     parser.add_argument("--sizes", nargs="+", type=int, default=[50, 200, 800])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--test", type=int, default=400, help="rows put aside, drawn anew for each seed")
+    parser.add_argument("--budget", type=seconds, default="30m", help="of the language model's training")
     a = parser.parse_args()
     if a.what == "text":
         compare(a.backbones or ["minilm"], a.sets or ["reviews", "tweets"], a.sizes, a.seeds, a.test)
@@ -108,6 +133,11 @@ def main() -> None:
         compare(a.backbones or ["efficientnet_lite0"], a.sets or ["emoji", "fashion"], a.sizes, a.seeds, a.test)
     elif a.what == "speed":
         speed(a.backbones or ["minilm", "glove", "wordllama"])
+    elif a.what == "elmo":
+        sets = a.sets or ["reviews", "tweets"]
+        with tempfile.TemporaryDirectory() as place:
+            pretrain(sets, a.sizes, a.test, a.budget, Path(place) / "elmo")
+            compare([f"local-dir:{place}/elmo"], sets, a.sizes, a.seeds, a.test)
     else:
         words()
 

@@ -25,11 +25,16 @@ class Training(Bench):
     def cached(self) -> Iterator[Row]:
         """Top layers from the stored boundary, and the same training through the whole network."""
         n = self.rows(500)
-        for modality, words in (("text", "texts, MiniLM"), ("image", "emoji pictures, EfficientNet-Lite0")):
+        sets = (("text", "bf16", "texts, MiniLM"), ("image", "auto", "emoji pictures, EfficientNet-Lite0"))
+        for modality, precision, words in sets:  # the precision in which the other side goes through all layers
             for layers, name, goal in ((1, "last layer", 5), (2, "last two layers", 3)):
                 asked = {"rows": n, "modality": modality, "params": {"layers": layers, "epochs": 5}}
                 own, other = in_turns(
-                    [self.ours("technique", name="top_layers", **asked), self.ours("recomputed", **asked)], self.times
+                    [
+                        self.ours("technique", name="top_layers", precision=precision, **asked),
+                        self.ours("recomputed", **asked),
+                    ],
+                    self.times,
                 )
                 what = f"{name}, {n} {words}, 5 epochs, from the store"
                 yield row(what, "the same, lower layers in every step", goal, own, other, both(own, other), "fit")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from scipy.stats import chi2
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -11,11 +13,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from headstart.audit._base import LEVEL, Check, Evidence, Finding
 from headstart.audit._vectors import MOST, principal, some, vectors
 from headstart.errors import NotApplicable
+from headstart.selection.calibration import apply
 
 FOLDS = 5
 DIRECTIONS = 50
 NAMED = 50
-SLOPES = np.geomspace(1 / 3, 4, 25)
+TEMPERATURES = np.geomspace(1 / 4, 3, 25)
+PAIRS = 12  # of classes that are taken for one another, the most frequent
 
 
 class LabelErrors(Check):
@@ -63,7 +67,7 @@ class LabelErrors(Check):
         lapse, p = lapses(_deep(X, y, named, folds), y)
         if p > self.level or not len(named):
             return []
-        counted = confident_joint(scores, y)
+        pairs = Counter(zip(y[named].tolist(), suggested.tolist(), strict=True)).most_common(PAIRS)
         classes = [evidence.classes[k] for k in codes]
         return [
             Finding(
@@ -74,8 +78,8 @@ class LabelErrors(Check):
                 evidence={
                     "share": round(lapse, 4), "p": p, "rows": len(named),
                     "table": {
-                        "columns": ["given \\ suggested", *classes],
-                        "rows": [[c, *map(int, row)] for c, row in zip(classes, counted, strict=True)],
+                        "columns": ["given", "suggested", "rows"],
+                        "rows": [[classes[a], classes[b], count] for (a, b), count in pairs],
                     },
                     "suspects": [
                         {
@@ -89,24 +93,16 @@ class LabelErrors(Check):
         ]  # fmt: skip
 
 
-def confident_joint(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(C, C) counts of rows with a given label (row) that are confidently of a class (column), uncalibrated.
+def issues(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions off the diagonal of the confident joint and the class suggested, the least likely label first.
 
     A row is confidently of a class when its probability reaches the mean one of the rows with that label; of several
     such classes the likeliest counts.
 
     >>> scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.85, 0.15]])
-    >>> confident_joint(scores, np.array([0, 0, 1, 1, 1])).tolist()
-    [[1, 0], [1, 2]]
+    >>> issues(scores, np.array([0, 0, 1, 1, 1]))
+    (array([4]), array([0]))
     """
-    is_sure, likeliest = _confident(scores, y)
-    joint = np.zeros((scores.shape[1],) * 2, dtype=int)
-    np.add.at(joint, (y[is_sure], likeliest[is_sure]), 1)
-    return joint
-
-
-def issues(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions off the diagonal of the confident joint and the class suggested, the least likely label first."""
     is_sure, likeliest = _confident(scores, y)
     off = np.flatnonzero(is_sure & (likeliest != y))
     margin = scores[off, y[off]] - scores[off, likeliest[off]]
@@ -135,9 +131,9 @@ def _deep(X: np.ndarray, y: np.ndarray, named: np.ndarray, folds: StratifiedKFol
 def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """The share of labels that no certainty explains, and its p-value: the ratio of likelihoods with and without it.
 
-    The chance to be right is (1 - lapse) times a logistic function of the answer's log odds, whose slope may be as low
-    as a third of what the model says: models are too sure. A lapse of 0 lies on the border of what is possible, so that
-    the ratio follows half a chi-squared law (Self and Liang 1987).
+    The chance to be right is (1 - lapse) times the largest probability at some temperature, of 3 at most: models are
+    too sure, and with many classes not in the odds of the first alone. A lapse of 0 lies on the border of what is
+    possible, so that the ratio follows half a chi-squared law (Self and Liang 1987).
 
     >>> y = np.arange(400) % 2
     >>> sure = np.eye(2)[y] * 0.999998 + 0.000001  # of every row
@@ -147,13 +143,11 @@ def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     >>> round(share, 1), p < 1e-6
     (0.1, True)
     """
-    sure = np.clip(scores.max(1), 1e-6, 1 - 1e-6)
-    odds = np.log(sure / (1 - sure))
     right = (scores.argmax(1) == y)[:, None]
     shares = np.array([0.0, *np.geomspace(1e-4, 0.5, 60)])
-    loss = np.empty((len(SLOPES), len(shares)))
-    for i, slope in enumerate(SLOPES):
-        chance = (1 - shares) / (1 + np.exp(-slope * odds))[:, None]
+    loss = np.empty((len(TEMPERATURES), len(shares)))
+    for i, temperature in enumerate(TEMPERATURES):
+        chance = (1 - shares) * apply(scores, temperature).max(1)[:, None]
         loss[i] = -np.log(np.clip(np.where(right, chance, 1 - chance), 1e-12, 1)).sum(0)
     ratio = 2 * float(loss[:, 0].min() - loss.min())
     lapse = float(shares[np.unravel_index(int(loss.argmin()), loss.shape)[1]])

@@ -262,7 +262,7 @@ class Job:
         assert data.target_kind is not None
         metric = metric_for(data.target[data.rows_of("train")], data.target_kind)
         if number := moved.get("moved"):
-            self.listener.say(f"{number} rows had a near duplicate across the split and were moved")
+            self.listener.say(f"rows moved, as a near duplicate lay across the split: {number:,}")
         cheap = whole if data.modality in ("table", "vector") else data  # their columns cost nothing to read
         rate = self.store.speed.get(backbone.name) if backbone else None
         look = looker(backbone, data, self._get, lambda: self.clock.left() / 4, rate)  # several checks may look

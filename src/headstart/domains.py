@@ -83,9 +83,7 @@ class _Adaptation(Job):
             self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
         with self._stage("choose the pre-trained model"):
             is_table = data.modality in ("table", "vector") and not plan.backbones
-            backbone, shortlist, _ = (
-                (None, [], 0.0) if is_table else self._choose(data)
-            )  # columns beat sentences of them
+            backbone, shortlist = (None, []) if is_table else self._choose(data)  # columns beat sentences of them
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
             for spec in plan.techniques:
                 readable(spec, reader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,10 +103,10 @@ class Job:
             data = self._read()
             _domains(data)  # what could not be judged later is refused before anything is spent on it
         with self._stage("choose the pre-trained model"):
-            backbone, shortlist, rate = self._choose(data)
-            rows, backbone = self._afford(data, backbone, rate)
+            backbone, shortlist = self._choose(data)
+            rows, backbone = self._afford(data, backbone)
             told = self._forecast(rows, backbone, shortlist)
-        with self._stage("read features", len(rows) / rate if rate and backbone else None):
+        with self._stage("read features", self._reading(rows, backbone)):
             seen = self._features(data, rows, backbone)
         with self._stage("race", max(self.clock.left(keep=self.tail), 1.0)):
             trials, ground = self._race(seen)
@@ -175,8 +176,8 @@ class Job:
             self.listener.say(f"skipped {len(data.skipped)} broken rows, the first: {': '.join(data.skipped[0])}")
         return data
 
-    def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]], float]:
-        """Rank the candidates on some training rows; also rows a second of the chosen one, 0 where all were known."""
+    def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]]]:
+        """Rank the candidates on some training rows."""
         plain = backbones.classical(data.modality)
         names = [n for n in self.plan.backbones or backbones.candidates(data.modality) if n != plain]
         if not names:
@@ -184,7 +185,7 @@ class Job:
                 f"{plain} was asked for" if self.plan.backbones else f"no pre-trained model reads {data.modality} rows"
             )
             self.listener.say(f"{asked}: only the classical ones will run")
-            return None, [], 0.0
+            return None, []
         seen, spent = {}, dict.fromkeys(names, 0.0)
 
         def look(rows: int) -> Dataset:
@@ -206,29 +207,44 @@ class Job:
             row |= {"rows": len(train), "seconds": round(spent[row["backbone"]], 2), "chosen": position == 0}
         chosen = ranked[0]["backbone"]
         self.listener.say(f"pre-trained model: {chosen} ({ranked[0].get('why') or 'the only one that fits'})")
-        return backbones.get(chosen), ranked, self.store.speed.get(chosen, 0.0)
+        return backbones.get(chosen), ranked
 
-    def _afford(self, data: Dataset, backbone: Backbone | None, rate: float) -> tuple[Dataset, Backbone | None]:
+    def _afford(self, data: Dataset, backbone: Backbone | None) -> tuple[Dataset, Backbone | None]:
         """Fewer rows where reading all of them would eat the budget, by hash, so always the same ones; if that leaves
-        next to none, all rows and no pre-trained model.
+        next to none, no pre-trained model, and as many rows as the classical features allow.
         """
+        reader = backbone or backbones.get(backbones.classical(data.modality), data)
+        new = self.store.unread(reader, data, precision=self.plan.precision)
+        if len(new) and reader.name not in self.store.speed:
+            self._get(reader, data.take(new[: 2 * PILOT]), "pooled")
+        rate = self.store.speed.get(reader.name, math.inf)
         late = FEATURE_SHARE * self.clock.left(keep=self.tail)  # where loading alone took its share
         time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), late)
-        most = self.journal.once("rows", lambda: max(int(rate * time_for_it), 0) if rate else len(data))
-        if most >= len(data):
+        fits = self.journal.once(
+            "rows" if backbone else "rows-classical",
+            lambda: int(rate * time_for_it) if len(new) > rate * time_for_it else len(data),
+        )
+        if fits >= len(data):
             return data, backbone
-        if most < min(LEAST_ROWS, len(data) // 2):
+        if backbone and fits < min(LEAST_ROWS, len(data) // 2):
             self.listener.say(
                 f"the budget does not allow reading features of {min(LEAST_ROWS, len(data)):,} rows"
                 f" ({rate:.0f} a second): no pre-trained model takes part; raise --budget to let one"
             )
-            return data, None
-        keep = [data.sample(s, max(30, most * len(data.rows_of(s)) // len(data))) for s in SPLITS]
+            return self._afford(data, None)
+        keep = [data.sample(s, max(30, fits * len(data.rows_of(s)) // len(data))) for s in SPLITS]
         self.listener.say(
-            f"the budget allows reading features of about {most:,} of {len(data):,} rows in its share of the time:"
+            f"the budget allows reading features of about {fits:,} of {len(data):,} rows in its share of the time:"
             " a fixed sample is used; raise --budget to use all"
         )
         return data.take(np.sort(np.concatenate(keep))), backbone
+
+    def _reading(self, data: Dataset, backbone: Backbone | None) -> float | None:
+        """Seconds until the features of these rows have been read, as far as they are not known."""
+        rate = self.store.speed.get(backbone.name) if backbone else None
+        if not backbone or not rate:
+            return None
+        return len(self.store.unread(backbone, data, precision=self.plan.precision)) / rate
 
     def _forecast(self, data: Dataset, backbone: Backbone | None, shortlist: list[dict[str, Any]]) -> dict[str, Any]:
         """What the verdict will be, told before anything dear is trained, from the shortlist's rows; {} without one."""

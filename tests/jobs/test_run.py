@@ -15,9 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.made.data import image_folder
 
 import headstart
+from headstart import backbones
+from headstart._listen import Listener
 from headstart.errors import ModelError, PlanError
+from headstart.job import Job
+from headstart.plan import Plan
 
 GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
 BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
@@ -47,6 +52,24 @@ def finished(place: Path) -> Path:
     out = place / "finished"
     headstart.run(place / "reviews.csv", target="mood", out=str(out), cache=str(place / "cache"), **OPTIONS)
     return out
+
+
+def test_only_rows_that_the_budget_allows_are_read(place: Path) -> None:
+    """Also where no pre-trained model takes part, and where the rows that were timed are known from an earlier run."""
+    folder = image_folder(place / "pictures", per_class=150)
+    job = Job(Plan(str(folder), out=str(place / "afford"), budget=60), Listener(), cache=str(place / "afford-cache"))
+    try:
+        data, backbone = job._read(), backbones.get("efficientnet_lite0")
+        job.store.speed = {"efficientnet_lite0": 1.0, "colour_hog": 4.0}
+        some, reader = job._afford(data, backbone)
+        assert reader is None
+        assert 90 <= len(some) <= 120  # 45 % of 60 s
+        job.store.get(backbones.get("colour_hog"), some, {"pooled"})
+        job.store.speed = {}
+        again, _ = job._afford(data, None)  # settled once, and nothing is read for it
+        assert set(again.ids) == set(some.ids)
+    finally:
+        job.stop()
 
 
 def test_a_run_leaves_a_result_a_model_and_a_report(finished: Path) -> None:

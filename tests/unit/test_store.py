@@ -49,6 +49,16 @@ def test_adding_rows_computes_those_rows(tmp_path: Path, calls: list[int]) -> No
     np.testing.assert_array_equal(np.asarray(again)[:10], np.asarray(first))
 
 
+def test_what_is_not_known_yet_can_be_asked_for(tmp_path: Path, calls: list[int]) -> None:
+    keep, minilm = ActivationStore(tmp_path), get("minilm")
+    keep.get(minilm, texts(10), {"pooled"})
+    assert keep.unread(minilm, texts(13)).tolist() == [10, 11, 12]
+    assert len(keep.unread(minilm, texts(13), precision="int8")) == 13  # only trying tells which route it will be
+    assert len(ActivationStore.live().unread(minilm, texts(13))) == 13
+    assert len(keep.unread(get("ngrams", texts(13)), texts(13))) == 0  # counts are never kept
+    assert calls == [10]
+
+
 def test_stored_is_live_is_exact(tmp_path: Path) -> None:
     minilm, data = get("minilm"), texts(12)
     exact = minilm.prefix(minilm.prepare(data.rows), ["layer.2", "pooled"])

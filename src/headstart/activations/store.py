@@ -72,10 +72,8 @@ class ActivationStore:
             name, route = engine.choose(
                 backbone, data.rows, wanted, precision, home=partial(self._network, backbone, wanted)
             )
-        pixels = "-quick" if engine.scales(backbone, precision) else ""
-        homes = {cut: self._home(backbone, cut, ("exact" if cut == "input" else name) + pixels) for cut in wanted}
-        known = {cut: self._open(home) for cut, home in homes.items()}
-        missing = _first_of_each(data.ids, set.intersection(*({*table} for table in known.values())))
+        homes = self._homes(backbone, wanted, name, precision)
+        missing = self._missing(data, homes)
         if len(missing):
             self._make_room(set(homes.values()))
             total, known_rows = len(data.ids), len(data.ids) - len(missing)
@@ -91,6 +89,18 @@ class ActivationStore:
             if len(missing) >= TIMED or backbone.name not in self.speed:
                 self.speed[backbone.name] = len(missing) / max(time.monotonic() - start, 1e-6)
         return {cut: self._gather(backbone, cut, homes[cut], data.ids) for cut in wanted}
+
+    def unread(self, backbone: Backbone, data: Dataset, *, precision: str = "auto") -> np.ndarray:
+        """Positions of rows whose pooled values `get` would compute: none where nothing is ever kept of a backbone.
+
+        All of them where only trying tells the route.
+        """
+        name = engine.name_of(backbone, ("pooled",), precision)
+        if isinstance(backbone, Featurizer) and backbone.kind_out != "vector":
+            return np.arange(0)
+        if name is None or self.folder is None:
+            return np.arange(len(data.ids))
+        return self._missing(data, self._homes(backbone, ["pooled"], name, precision))
 
     def entries(self) -> list[dict[str, Any]]:
         """What is kept: a row a key with backbone, cut, route, rows, bytes and when it was last used."""
@@ -112,6 +122,14 @@ class ActivationStore:
                 freed += entry["bytes"]
         self._shards.clear()
         return freed
+
+    def _homes(self, backbone: Backbone, cuts: list[str], name: str, precision: str) -> dict[str, Path]:
+        pixels = "-quick" if engine.scales(backbone, precision) else ""
+        return {cut: self._home(backbone, cut, ("exact" if cut == "input" else name) + pixels) for cut in cuts}
+
+    def _missing(self, data: Dataset, homes: dict[str, Path]) -> np.ndarray:
+        known = [set(self._open(home)) for home in homes.values()]
+        return _first_of_each(data.ids, set.intersection(*known))
 
     def _home(self, backbone: Backbone, cut: str, route: str, kind: str | None = None) -> Path:
         assert self.folder is not None

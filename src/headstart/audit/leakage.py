@@ -55,7 +55,7 @@ class Leakage(Check):
         if number:
             yield Finding(
                 code="leakage:near_duplicates",
-                title=f"Near duplicates lay across the split and were brought together: {number:,} of the rows were moved",
+                title=f"Near duplicates lay across the split: {number:,} of the rows were moved to bring them together",
                 severity="warning" if number > self.twins * len(evidence.split) else "info",
                 do="Where rows come in twins (one patient, one product, one page), name what ties them with --group.",
                 evidence=plain,

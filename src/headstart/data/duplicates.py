@@ -52,7 +52,11 @@ def separate(data: Dataset, vectors: np.ndarray, *, threshold: float = THRESHOLD
         return data, nothing | {"left": moved, "words": words}
     names = data.names if data.names is not None else np.arange(len(data)).astype(str)
     shown = [[str(names[a]), str(names[b]), round(c, 4)] for a, b, c in sorted(pairs, key=lambda p: -p[2])[:NAMED]]
-    done = "dropped from train, your test rows stay" if data.own_split else "moved to the side of the row that they resemble"
+    done = (
+        "dropped from train, your test rows stay"
+        if data.own_split
+        else "moved to the side of the row that they resemble"
+    )
     words = f"rows that resembled one across the split (cosine of {threshold} or more): {moved:,}, {done}"
     return out, {"moved": moved, "threshold": threshold, "pairs": shown, "words": words}
 

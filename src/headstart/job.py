@@ -24,6 +24,7 @@ from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit._forecast import HEADS, early, forecast
 from headstart.backbones._base import Backbone
+from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
 from headstart.data.images import is_picture
@@ -214,7 +215,7 @@ class Job:
         next to none, no pre-trained model, and as many rows as the classical features allow.
         """
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
-        new = self.store.unread(reader, data, precision=self.plan.precision)
+        new = self.store.unread(reader, data, self._cuts(reader, data), precision=self.plan.precision)
         if len(new) and reader.name not in self.store.speed:
             self._get(reader, data.take(new[: 2 * PILOT]), "pooled")
         rate = self.store.speed.get(reader.name, math.inf)
@@ -241,10 +242,10 @@ class Job:
 
     def _reading(self, data: Dataset, backbone: Backbone | None) -> float | None:
         """Seconds until the features of these rows have been read, as far as they are not known."""
-        rate = self.store.speed.get(backbone.name) if backbone else None
-        if not backbone or not rate:
+        if backbone is None or backbone.name not in self.store.speed:
             return None
-        return len(self.store.unread(backbone, data, precision=self.plan.precision)) / rate
+        new = self.store.unread(backbone, data, self._cuts(backbone, data), precision=self.plan.precision)
+        return len(new) / self.store.speed[backbone.name]
 
     def _forecast(self, data: Dataset, backbone: Backbone | None, shortlist: list[dict[str, Any]]) -> dict[str, Any]:
         """What the verdict will be, told before anything dear is trained, from the shortlist's rows; {} without one."""
@@ -267,7 +268,7 @@ class Job:
         The lower cuts that some techniques will read come out of the same pass where they are not too large.
         """
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
-        pooled = self._get(reader, data, "pooled", *(self._light_cuts(backbone, data) if backbone else ()))
+        pooled = self._get(reader, data, "pooled", *self._cuts(reader, data))
         moved: dict[str, Any] = {}
         if pooled.kind == "vector":
             apart, moved = separate(data, np.asarray(pooled))
@@ -284,15 +285,17 @@ class Job:
         look = looker(backbone, data, self._get, lambda: self.clock.left() / 4, rate)  # several checks may look
         return Seen(data, backbone, pooled, metric, moved, self._get, look, cheap)
 
-    def _light_cuts(self, backbone: Backbone, data: Dataset) -> set[str]:
-        """Cuts that the techniques in question read and whose activations of all rows are small enough to keep."""
-        assert data.target is not None
+    def _cuts(self, reader: Backbone, data: Dataset) -> set[str]:
+        """The pooled one, and those that techniques in question read and whose activations of all rows are small."""
+        if isinstance(reader, Featurizer):
+            return {"pooled"}
         names = asked(self.plan, data)
-        wanted = {make(n).where(backbone.cuts) for n in (*names, *FLOOR)} - {"pooled"}
-        some = backbone.prepare(data.rows[:4])
-        known = wanted & set(backbone.cuts)
-        size = {cut: value.nbytes / 4 * len(data) for cut, value in backbone.prefix(some, known).items()}
-        return {cut for cut in known if size[cut] <= LIGHT}
+        wanted = {make(n).where(reader.cuts) for n in (*names, *FLOOR)} & set(reader.cuts) - {"pooled"}
+        size = {
+            cut: value.nbytes / 4 * len(data)
+            for cut, value in reader.prefix(reader.prepare(data.rows[:4]), wanted).items()
+        }
+        return {"pooled", *(cut for cut in wanted if size[cut] <= LIGHT)}
 
     def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, seen.data.fingerprint

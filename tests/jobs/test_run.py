@@ -63,7 +63,7 @@ def test_only_rows_that_the_budget_allows_are_read(place: Path) -> None:
         job.store.speed = {"efficientnet_lite0": 1.0, "colour_hog": 4.0}
         some, reader = job._afford(data, backbone)
         assert reader is None
-        assert 90 <= len(some) <= 120  # 45 % of 60 s
+        assert 90 <= len(some) <= 130  # 45 % of 60 s at four rows a second, and 30 rows of a part at least
         job.store.get(backbones.get("colour_hog"), some, {"pooled"})
         job.store.speed = {}
         again, _ = job._afford(data, None)  # settled once, and nothing is read for it

@@ -52,10 +52,14 @@ def test_adding_rows_computes_those_rows(tmp_path: Path, calls: list[int]) -> No
 def test_what_is_not_known_yet_can_be_asked_for(tmp_path: Path, calls: list[int]) -> None:
     keep, minilm = ActivationStore(tmp_path), get("minilm")
     keep.get(minilm, texts(10), {"pooled"})
-    assert keep.unread(minilm, texts(13)).tolist() == [10, 11, 12]
-    assert len(keep.unread(minilm, texts(13), precision="int8")) == 13  # only trying tells which route it will be
-    assert len(ActivationStore.live().unread(minilm, texts(13))) == 13
-    assert len(keep.unread(get("ngrams", texts(13)), texts(13))) == 0  # counts are never kept
+    some = texts(13)
+    assert keep.unread(minilm, some, {"pooled"}).tolist() == [10, 11, 12]
+    assert len(keep.unread(minilm, some, {"pooled", "layer.2"})) == 13
+    assert (
+        len(keep.unread(minilm, some, {"pooled"}, precision="int8")) == 13
+    )  # only trying tells which route it will be
+    assert len(ActivationStore.live().unread(minilm, some, {"pooled"})) == 13
+    assert len(keep.unread(get("ngrams", some), some, {"pooled"})) == 0  # counts are never kept
     assert calls == [10]
 
 

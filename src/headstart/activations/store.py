@@ -90,17 +90,18 @@ class ActivationStore:
                 self.speed[backbone.name] = len(missing) / max(time.monotonic() - start, 1e-6)
         return {cut: self._gather(backbone, cut, homes[cut], data.ids) for cut in wanted}
 
-    def unread(self, backbone: Backbone, data: Dataset, *, precision: str = "auto") -> np.ndarray:
-        """Positions of rows whose pooled values `get` would compute: none where nothing is ever kept of a backbone.
+    def unread(self, backbone: Backbone, data: Dataset, cuts: Iterable[str], *, precision: str = "auto") -> np.ndarray:
+        """Positions of rows that `get` would compute for some cuts: none where nothing is ever kept of a backbone.
 
         All of them where only trying tells the route.
         """
-        name = engine.name_of(backbone, ("pooled",), precision)
+        wanted = sorted(set(cuts), key=backbone.cuts.index)
+        name = engine.name_of(backbone, wanted, precision)
         if isinstance(backbone, Featurizer) and backbone.kind_out != "vector":
             return np.arange(0)
         if name is None or self.folder is None:
             return np.arange(len(data.ids))
-        return self._missing(data, self._homes(backbone, ["pooled"], name, precision))
+        return self._missing(data, self._homes(backbone, wanted, name, precision))
 
     def entries(self) -> list[dict[str, Any]]:
         """What is kept: a row a key with backbone, cut, route, rows, bytes and when it was last used."""

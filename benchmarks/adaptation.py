@@ -22,13 +22,13 @@ from scipy.stats import spearmanr
 
 from benchmarks._measure import into
 from headstart import _discover, backbones
-from headstart._methods import FLOOR, candidates
+from headstart._methods import CONSENSUS, FLOOR, candidates
 from headstart.activations.store import ActivationStore
 from headstart.audit._shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
 from headstart.selection.estimate import estimate
-from headstart.selection.guard import GRAINS, guard
+from headstart.selection.guard import GRAINS, guard, heard
 
 ROWS, HELD = 600, 0.25
 ZS = (1.5, 2.0, 2.5, 3.0)  # standard errors by which a rule could have asked for better
@@ -119,8 +119,8 @@ def shifts() -> Iterator[tuple[str, str, str, Domain, Domain]]:
                     yield task, source, target, domains[source], domains[target]
 
 
-def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
-    """One shift with one draw: what every method reaches on the target, and what was decided without its labels."""
+def draw(source: Domain, target: Domain, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Source rows to train on, held-out source rows, target rows: indices that share no key."""
     rng = np.random.default_rng(seed)
     keys = rng.permutation(np.unique(np.concatenate([source[2], target[2]])))
     mine = (
@@ -129,6 +129,12 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
     here = rng.permutation(np.flatnonzero(mine))[:ROWS]
     there = rng.permutation(np.flatnonzero(~np.isin(target[2], source[2][here])))[:ROWS]
     held, train = np.split(here, [int(HELD * len(here))])
+    return train, held, there
+
+
+def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
+    """One shift with one draw: what every method reaches on the target, and what was decided without its labels."""
+    train, held, there = draw(source, target, seed)
     X, y, Z = source[0], source[1], target[0][there]
     start = time.process_time()
     menu = candidates(X[train], y[train], X[held], y[held], Z, seed=seed)
@@ -146,6 +152,7 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
     return {
         "floor": right(floor), "methods": {n: right(c) for n, c in menu.items()}, "is_shift": seen.is_shift,
         "method": shipped.name, "shipped": right(shipped), "estimate": guess, "rows": len(there),
+        "heard": heard(floor.outlook),
         "votes": [
             [v.method, v.validator, *(float(f"{x:.5g}") for x in (v.floor, v.value, v.noise)), v.says]
             for v in decision.votes
@@ -214,7 +221,7 @@ def _follows(row: dict[str, Any], z: float, *, only: bool) -> float:
     able: dict[str, float] = {}
     for m in row["methods"]:
         own = [v for v in row["votes"] if v[0] == m and v[1] in GRAINS]
-        maps = _discover.load("adaptation", m).maps
+        maps = m != CONSENSUS and _discover.load("adaptation", m).maps
         if (maps or not only) and all(v[3] - v[2] > z * v[4] for v in own):
             able[m] = own[-1][3]
     return _gain(row, able)

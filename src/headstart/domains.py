@@ -15,7 +15,7 @@ from headstart._answers import by_labels, changes, score
 from headstart._compute import threads
 from headstart._entries import readable
 from headstart._listen import Listener
-from headstart._methods import FLOOR, Beside, Candidate, candidates
+from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates
 from headstart.activations.activations import Activations
 from headstart.adaptation._source import Source
 from headstart.audit._shift import Shift, shift
@@ -147,7 +147,8 @@ class _Adaptation(Job):
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
             temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
-            adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
+            adapter={CONSENSUS: FLOOR}.get(chosen.name, chosen.name) if own else None,  # the latter reads rows as they are
+            adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
         seen, folder = chosen.outlook, self.out / "model"
         sure, metric = apply(seen.told_held, card.temperature), metric_for(seen.labels, "label")

@@ -11,7 +11,7 @@ import pytest
 
 from headstart import _discover
 from headstart.selection.estimate import estimate
-from headstart.selection.guard import guard
+from headstart.selection.guard import followers, guard, heard
 from headstart.selection.validators._base import Outlook
 
 
@@ -84,15 +84,41 @@ def test_a_calibrated_model_is_guessed_right() -> None:
     assert low < value < high
 
 
-def test_the_targets_clusters_speak_for_a_mapping_and_not_for_what_fitted_itself(validators: dict[str, Any]) -> None:
+@pytest.fixture
+def floor(validators: dict[str, Any]) -> Outlook:
+    """Two classes that are clusters in both domains; doing nothing is right for 70 % of the target's rows."""
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1], 150)
     rows = rng.normal(size=(300, 3)) + 4 * truth[:, None]
     half = np.eye(2)[np.where(rng.random(300) < 0.7, truth, 1 - truth)]
-    floor = replace(outlook(0.6), target=rows, told=half)
-    right = replace(floor, told=np.eye(2)[truth])
+    start = outlook(0.6)
+    return replace(start, target=rows, told=half, source=rows, labels=truth, held=rows[::3], y=truth[::3])
+
+
+def test_the_targets_clusters_speak_for_a_mapping_and_not_for_what_fitted_itself(floor: Outlook) -> None:
+    rng = np.random.default_rng(0)
+    right = replace(floor, told=np.eye(2)[floor.labels])
     wrong = replace(floor, told=np.eye(2)[rng.integers(0, 2, 300)], maps=True)
     assert guard(floor, {"a": replace(right, maps=True), "b": wrong}).method == "a"
     declined = guard(floor, {"a": right, "b": wrong})
     assert declined.method is None
     assert {(v.method, v.validator): v.says for v in declined.votes}["b", "fine_clusters"] == -1
+
+
+def test_what_several_agree_on_is_judged_by_clusters_after_the_mappings(floor: Outlook) -> None:
+    right = np.eye(2)[floor.labels]
+    near = np.eye(2)[np.where(np.arange(300) % 10 == 0, 1 - floor.labels, floor.labels)]
+    agreed = replace(floor, told=right, agreed=True)
+    assert followers(floor, {"a": agreed, "same": floor}) == ["a"]
+    assert guard(floor, {"both": agreed, "same": floor}).method == "both"
+    assert guard(floor, {"both": agreed, "map": replace(floor, told=near, maps=True)}).method == "map"
+
+
+def test_clusters_that_do_not_know_the_sources_labels_are_not_heard(floor: Outlook) -> None:
+    rng = np.random.default_rng(0)
+    deaf = replace(floor, labels=rng.permutation(floor.labels), y=rng.permutation(floor.y))
+    better = {"a": replace(floor, told=np.eye(2)[floor.labels], maps=True)}
+    assert heard(floor)
+    assert not heard(deaf)
+    assert guard(floor, better).method == "a"
+    assert guard(deaf, better).method is None

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import adjusted_rand_score
 
 from headstart import _discover
 from headstart.selection.clusters import agreement, clusters
@@ -20,6 +21,7 @@ SILENT = ("mixval", "snd")  # their likings went against the true gain in benchm
 AGREE = 4  # votes that it takes, of seven
 GRAINS = {"coarse_clusters": 2, "fine_clusters": 4}  # clusters for each class that a mapping's answers must follow
 SURE = 2.5  # standard errors: one-sided 5 % shared among some eight comparisons (Bonferroni)
+HEARD = 1.645  # standard errors, one-sided 5 %, by which the source's clusters must know the source's labels
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,24 @@ def guard(
     published method and data set pairs are worse than doing nothing, so that doing nothing must be beaten beyond
     noise. What speaks for a candidate depends on what it looked at. One that `maps` knows nothing of its own answers
     for the target, so that the target's clusters are a witness: at both GRAINS its answers must follow them better by
-    SURE standard errors. Any other one made its answers fit the target, and needs `agree` of the validators and none
-    against; `voters` are those that are asked, all but SILENT where none is named. (Lalou et al., SKADA-Bench, TMLR
-    2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check, 2021.)
+    SURE standard errors. So must what several of them `agreed` on, whose errors partly cancel. The witness is heard
+    where it can be checked: the source's clusters must follow the source's labels. Any other one made its answers fit
+    the target, and needs `agree` of the validators and none against; `voters` are those that are asked, all but SILENT
+    where none is named. (Lalou et al., SKADA-Bench, TMLR 2025; Musgrave et al., Unsupervised Domain Adaptation: A
+    Reality Check, 2021.)
     """
     names = list(voters) or [n for n in _discover.names("selection.validators") if n not in SILENT]
     odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
     base = {name: _values(name, floor, odds) for name in names}
-    votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
-    follow = _follow(floor, candidates) if any(o.maps for o in candidates.values()) else {}
+    asked = {m: o for m, o in candidates.items() if not o.agreed}
+    votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in asked.items() for name in names]
+    follow = _follow(floor, candidates) if any(o.maps or o.agreed for o in candidates.values()) else {}
     seen = [*votes, *(v for own in follow.values() for v in own)]
-    net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
-    against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
-    mapped = [m for m, own in follow.items() if candidates[m].maps and all(v.says > 0 for v in own)]
-    voted = [m for m in candidates if not candidates[m].maps and net[m] >= agree and not against[m]]
+    net = {m: sum(v.says for v in votes if v.method == m) for m in asked}
+    against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in asked}
+    able = [m for m, own in follow.items() if all(v.says > 0 for v in own)] if follow and heard(floor) else []
+    mapped = [m for m in able if candidates[m].maps] or [m for m in able if candidates[m].agreed]
+    voted = [m for m in asked if not asked[m].maps and net[m] >= agree and not against[m]]
     if mapped:
         best = max(mapped, key=lambda m: follow[m][-1].value)
         words = f"answers adapted by {best} follow the target's own clusters better than before, beyond noise"
@@ -81,9 +87,35 @@ def guard(
     return Decision(best, words, tuple(seen))
 
 
+def followers(floor: Outlook, candidates: Mapping[str, Outlook]) -> list[str]:
+    """Candidates whose answers follow the target's clusters better than the floor's at every grain, noise or not.
+
+    A single one may do so by chance or because it was made to; what they agree on is a candidate of its own.
+    """
+    codes = _clusters(floor.target, floor)
+
+    def fit(outlook: Outlook) -> np.ndarray:
+        return np.array([adjusted_rand_score(own, outlook.told.argmax(1)) for own in codes.values()])
+
+    least = fit(floor)
+    return [m for m, outlook in candidates.items() if (fit(outlook) > least).all()]
+
+
+def heard(floor: Outlook) -> bool:
+    """Do the source's clusters follow its labels, beyond shuffled ones? Where they do not, clusters prove nothing."""
+    rows, y = np.concatenate([floor.source, floor.held]), np.concatenate([floor.labels, floor.y])
+    shuffled = np.random.default_rng(floor.seed).permutation(y)
+    told = [agreement(own, shuffled, y, floor.seed) for own in _clusters(rows, floor).values()]
+    return all(new - old > HEARD * noise + 1e-9 for old, new, noise in told)
+
+
+def _clusters(rows: np.ndarray, floor: Outlook) -> dict[str, np.ndarray]:
+    return {name: clusters(rows, grain * floor.told.shape[1], floor.seed) for name, grain in GRAINS.items()}
+
+
 def _follow(floor: Outlook, candidates: Mapping[str, Outlook]) -> dict[str, list[Vote]]:
     """What the target's clusters say of each candidate against the floor, at each grain, the finest last."""
-    codes = {name: clusters(floor.target, grain * floor.told.shape[1], floor.seed) for name, grain in GRAINS.items()}
+    codes = _clusters(floor.target, floor)
     found: dict[str, list[Vote]] = {m: [] for m in candidates}
     for m, outlook in candidates.items():
         for name, own in codes.items():

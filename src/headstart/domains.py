@@ -147,7 +147,7 @@ class _Adaptation(Job):
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
             temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
-            adapter={CONSENSUS: FLOOR}.get(chosen.name, chosen.name) if own else None,  # the latter reads rows as they are
+            adapter={CONSENSUS: FLOOR}.get(chosen.name, chosen.name) if own else None,  # it reads rows as they are
             adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
         seen, folder = chosen.outlook, self.out / "model"

@@ -21,7 +21,6 @@ SILENT = ("mixval", "snd")  # their likings went against the true gain in benchm
 AGREE = 4  # votes that it takes, of seven
 GRAINS = {"coarse_clusters": 2, "fine_clusters": 4}  # clusters for each class that a mapping's answers must follow
 SURE = 2.5  # standard errors: one-sided 5 % shared among some eight comparisons (Bonferroni)
-HEARD = 1.645  # standard errors, one-sided 5 %, by which the source's clusters must know the source's labels
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ def guard(
     seen = [*votes, *(v for own in follow.values() for v in own)]
     net = {m: sum(v.says for v in votes if v.method == m) for m in asked}
     against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in asked}
-    able = [m for m, own in follow.items() if all(v.says > 0 for v in own)] if follow and heard(floor) else []
+    trusted = bool(follow) and heard(floor)
+    able = [m for m, own in follow.items() if trusted and all(v.says > 0 for v in own)]
     mapped = [m for m in able if candidates[m].maps] or [m for m in able if candidates[m].agreed]
     voted = [m for m in asked if not asked[m].maps and net[m] >= agree and not against[m]]
     if mapped:
@@ -83,7 +83,7 @@ def guard(
         best = max(voted, key=lambda m: net[m])
         words = f"{net[best]} of {len(names)} validators prefer {best} beyond noise, and none opposes it"
     else:
-        return Decision(None, _declined(net, against, len(names), bool(follow)), tuple(seen))
+        return Decision(None, _declined(net, against, len(names), trusted), tuple(seen))
     return Decision(best, words, tuple(seen))
 
 
@@ -102,11 +102,14 @@ def followers(floor: Outlook, candidates: Mapping[str, Outlook]) -> list[str]:
 
 
 def heard(floor: Outlook) -> bool:
-    """Do the source's clusters follow its labels, beyond shuffled ones? Where they do not, clusters prove nothing."""
+    """Do the source's clusters follow its labels better than shuffled ones, at both grains, by SURE standard errors?
+
+    Where they do not, what forms clusters in these rows is something else than the classes, in the target as well.
+    """
     rows, y = np.concatenate([floor.source, floor.held]), np.concatenate([floor.labels, floor.y])
     shuffled = np.random.default_rng(floor.seed).permutation(y)
     told = [agreement(own, shuffled, y, floor.seed) for own in _clusters(rows, floor).values()]
-    return all(new - old > HEARD * noise + 1e-9 for old, new, noise in told)
+    return all(new - old > SURE * noise + 1e-9 for old, new, noise in told)
 
 
 def _clusters(rows: np.ndarray, floor: Outlook) -> dict[str, np.ndarray]:
@@ -133,11 +136,11 @@ def favourite(decision: Decision) -> str | None:
     return decision.method or max(own, key=lambda m: (sum(v.says for v in own[m]), sure[m]), default=None)
 
 
-def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int, clustered: bool) -> str:
+def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int, trusted: bool) -> str:
     if not net:
         return "no method could be used on these rows"
     best = max(net, key=lambda m: net[m])
-    follows = "follows the target's clusters better or " if clustered else ""
+    follows = "follows the target's clusters better or " if trusted else ""
     return (
         f"of {len(net)} methods none {follows}convinces the {validators} validators,"
         f" beyond noise; the nearest, {best}, had {net[best] + against[best]} for it and {against[best]} against it"

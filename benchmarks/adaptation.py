@@ -22,12 +22,11 @@ from scipy.stats import spearmanr
 
 from benchmarks._measure import into
 from headstart import _discover, backbones
-from headstart._methods import CONSENSUS, FLOOR, candidates
+from headstart._methods import CONSENSUS, FLOOR, candidates, guess
 from headstart.activations.store import ActivationStore
 from headstart.audit._shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
-from headstart.selection.estimate import estimate
 from headstart.selection.guard import GRAINS, guard, heard
 
 ROWS, HELD = 600, 0.25
@@ -148,10 +147,11 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
         return float((c.outlook.told.argmax(1) == target[1][there]).mean())
 
     shipped = menu[decision.method] if decision.method and seen.is_shift else floor
-    guess = estimate(shipped.outlook.told_held, shipped.outlook.y, shipped.outlook.told)
+    told = guess(shipped, floor, menu | {FLOOR: floor}, seed)
     return {
         "floor": right(floor), "methods": {n: right(c) for n, c in menu.items()}, "is_shift": seen.is_shift,
-        "method": shipped.name, "shipped": right(shipped), "estimate": guess, "rows": len(there),
+        "method": shipped.name, "shipped": right(shipped), "rows": len(there),
+        "estimate": [told[k] for k in ("estimate", "low", "high")],
         "heard": heard(floor.outlook),
         "votes": [
             [v.method, v.validator, *(float(f"{x:.5g}") for x in (v.floor, v.value, v.noise)), v.says]
@@ -165,8 +165,8 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
     """A line a task and the goals below."""
     lines = [
         f"Command: `{command}`", "",
-        "| task | shifts | nothing | guard | best in hindsight | adapted | harmed | guess within 5 | off by |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| task | shifts | nothing | guard | best in hindsight | adapted | harmed | guess within 5 | off | inside |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for task in [*dict.fromkeys(r["task"] for r in rows), "all"]:
         own = [r for r in rows if task in ("all", r["task"])]
@@ -175,7 +175,7 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
         lines.append(
             f"| {task} | {len(pairs)} x {len(own) // len(pairs)} | {mean['floor']:.3f} | {mean['shipped']:.3f} |"
             f" {mean['oracle']:.3f} | {100 * mean['adapted']:.0f} % | {100 * mean['harmed']:.0f} % |"
-            f" {100 * mean['near']:.0f} % | {100 * mean['off']:.0f} |"
+            f" {100 * mean['near']:.0f} % | {100 * mean['off']:.0f} | {100 * mean['inside']:.0f} % |"
         )
     gains = {m: np.array([r["methods"][m] - r["floor"] for r in rows if m in r["methods"]]) for m in _methods(rows)}
     lines += ["", "| method, always used | mean gain | harmed by more than half a point |", "|---|---|---|"]
@@ -243,6 +243,7 @@ WORTH = {
     "harmed": lambda r: r["shipped"] < r["floor"] - 0.005,
     "off": lambda r: abs(r["estimate"][0] - r["shipped"]),
     "near": lambda r: abs(r["estimate"][0] - r["shipped"]) <= 0.05,
+    "inside": lambda r: r["estimate"][1] <= r["shipped"] <= r["estimate"][2],
 }
 
 

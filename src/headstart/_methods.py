@@ -15,6 +15,7 @@ from headstart.adaptation._base import Adapter
 from headstart.errors import NotApplicable
 from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import make
+from headstart.selection.estimate import OFF, OFF_AMONG, among, estimate
 from headstart.selection.guard import followers
 from headstart.selection.validators._base import Outlook
 from headstart.techniques._base import Technique
@@ -119,6 +120,17 @@ def consensus(found: Mapping[str, Candidate]) -> dict[str, Candidate]:
     fitted = replace(floor.fitted, head=make(HEAD).fit(vectors(seen.target), codes), learnt=seen.target)
     outlook = replace(seen, told_held=fitted(seen.held), told=fitted(seen.target), agreed=True)
     return {CONSENSUS: Candidate(CONSENSUS, fitted, outlook)}
+
+
+def guess(chosen: Candidate, floor: Candidate, menu: Mapping[str, Candidate], seed: int = 0) -> dict[str, float]:
+    """How often what ships is right on the target, as far as that can be told; one model alone without a shift."""
+    others = [c.outlook.told for n, c in menu.items() if n not in (chosen.name, CONSENSUS)]
+    seen, plain = chosen.outlook, floor.outlook
+    if others:
+        found, off = among(seen, plain, others), OFF_AMONG
+    else:
+        found, off = estimate(seen.told_held, seen.y, seen.told, seed=seed), OFF
+    return {**dict(zip(("estimate", "low", "high"), found, strict=True)), "estimate_off": off}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from headstart import _discover
-from headstart.selection.estimate import estimate
+from headstart.selection.estimate import among, disagreed, estimate, transported
 from headstart.selection.guard import followers, guard, heard
 from headstart.selection.validators._base import Outlook
 
@@ -82,6 +82,39 @@ def test_a_calibrated_model_is_guessed_right() -> None:
     assert abs(value - right) < 0.05
     assert abs(float((held.argmax(1) == y).mean()) - right) > 0.05  # it did not just carry the source's accuracy over
     assert low < value < high
+
+
+def test_transport_to_the_class_shares_costs_what_pot_says() -> None:
+    ot = pytest.importorskip("ot")
+    rng = np.random.default_rng(0)
+    told, shares = rng.dirichlet(np.ones(4), 90), np.array([0.4, 0.3, 0.2, 0.1])
+    reference = 1 - ot.emd2(np.full(90, 1 / 90), shares, 1 - told)
+    assert transported(told, shares) == pytest.approx(reference, abs=1e-9)
+    assert transported(np.eye(4)[rng.permutation(np.repeat(np.arange(4), [4, 3, 2, 1]))], shares) == pytest.approx(1)
+    assert transported(np.eye(4)[np.zeros(10, int)], shares) == pytest.approx(0.4)  # all of one class: its share alone
+
+
+def test_others_see_that_a_sure_model_is_wrong_after_a_shift() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 300)
+
+    def told(right: float, sure: float) -> np.ndarray:
+        answers = np.where(rng.random(600) < right, truth, 1 - truth)
+        return np.where(np.eye(2)[answers] == 1, sure, 1 - sure)
+
+    start = outlook(0.6)
+    seen = replace(
+        start, y=truth, labels=truth, told_held=told(0.95, 0.95), target=np.zeros((600, 3)), told=told(0.7, 0.95)
+    )
+    others = [told(0.7, 0.75) for _ in range(4)]
+    value, low, high = among(seen, seen, others)
+    alone = estimate(seen.told_held, truth, seen.told)[0]
+    actual = float((seen.told.argmax(1) == truth).mean())
+    assert abs(alone - actual) > 0.2
+    assert abs(value - actual) < abs(alone - actual) / 2
+    assert low <= actual <= high
+    differs = np.mean([(o.argmax(1) != seen.told.argmax(1)).mean() for o in others])
+    assert disagreed(0.95, seen.told.argmax(1), others) == pytest.approx(0.95 - differs / 2)
 
 
 @pytest.fixture

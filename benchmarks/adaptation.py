@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from headstart.selection.guard import GRAINS, guard, heard
 
 ROWS, HELD = 600, 0.25
 ZS = (1.5, 2.0, 2.5, 3.0)  # standard errors by which a rule could have asked for better
-MARK = "<!-- adaptation -->"
+MARK, FRESH = "<!-- adaptation -->", "<!-- fresh -->"
+PAIRS = (("comp", "rec"), ("comp", "sci"), ("comp", "talk"), ("rec", "sci"), ("rec", "talk"), ("sci", "talk"))
 Domain = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, codes, keys: rows of one key never stand on both sides
 TOPICS = {
     "comp": ["comp.graphics", "comp.windows.x", "comp.sys.mac.hardware", "comp.sys.ibm.pc.hardware"],
@@ -52,7 +53,7 @@ def groups() -> Iterator[tuple[str, dict[str, Domain]]]:
         found = {}
         for name in ("reviews", "tweets", "movies"):
             frame = pd.read_csv(samples.pull(name)).sample(1400, random_state=0)
-            found[name] = _keyed(features(backbone, frame.iloc[:, 0].astype(str).tolist(), "text"), frame.iloc[:, 1])
+            found[name] = keyed(features(backbone, frame.iloc[:, 0].astype(str).tolist(), "text"), frame.iloc[:, 1])
         yield f"sentiment ({backbone})", found
     for backbone in ("efficientnet_lite0", "mobilenetv2"):
         found = {}
@@ -60,30 +61,30 @@ def groups() -> Iterator[tuple[str, dict[str, Domain]]]:
             files = sorted(samples.pull(name).glob("*/*.png"))
             values = features(backbone, [str(f) for f in files], "image")
             codes, keys = ([f.parent.name for f in files], [f.stem for f in files])
-            found[name.partition("-")[2] or "google"] = _keyed(values, codes, keys)
+            found[name.partition("-")[2] or "google"] = keyed(values, codes, keys)
         yield f"emoji ({backbone})", found
     heart = pd.read_csv(samples.pull("heart"))
-    yield "heart disease", _tabular(heart, "label", "site")
+    yield "heart disease", tabular(heart, "label", "site")
     compas = pd.read_csv(samples.pull("compas"))
     common = compas[compas["race"].isin(["African-American", "Caucasian", "Hispanic"])]
-    yield "rearrest", _tabular(common, "label", "race")
+    yield "rearrest", tabular(common, "label", "race")
     yield "digits", _digits()
     posts = pd.read_csv(samples.pull("newsgroups"))
-    for a, b in (("comp", "rec"), ("comp", "sci"), ("comp", "talk"), ("rec", "sci"), ("rec", "talk"), ("sci", "talk")):
+    for a, b in PAIRS:
         found = {}
         for half, parts in (("first", slice(0, 2)), ("second", slice(2, 4))):
             kept = posts[posts["label"].isin(TOPICS[a][parts] + TOPICS[b][parts])].sample(900, random_state=0)
             top = kept["label"].str.partition(".")[0]
-            found[half] = _keyed(features("minilm", kept["text"].astype(str).tolist(), "text"), top)
+            found[half] = keyed(features("minilm", kept["text"].astype(str).tolist(), "text"), top)
         yield f"{a} or {b}", found
 
 
-def _keyed(values: np.ndarray, labels: Any, keys: Any = None) -> Domain:
+def keyed(values: np.ndarray, labels: Any, keys: Any = None) -> Domain:
     codes = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
     return values, codes, np.arange(len(codes)).astype(str) if keys is None else np.asarray(keys)
 
 
-def _tabular(frame: pd.DataFrame, label: str, domain: str) -> dict[str, Domain]:
+def tabular(frame: pd.DataFrame, label: str, domain: str) -> dict[str, Domain]:
     """Numbers standardised over all rows, words as columns of 0 and 1, gaps as the mean."""
     inputs = pd.get_dummies(frame.drop(columns=[label, domain]), dtype=float)
     inputs = inputs.loc[:, inputs.notna().any()].fillna(inputs.mean())
@@ -104,14 +105,16 @@ def _digits() -> dict[str, Domain]:
     small = [np.asarray(Image.open(f).convert("L").resize((8, 8), Image.Resampling.BOX)).ravel() / 16 for f in files]
     optical = load_digits()
     return {
-        "MNIST": _keyed(np.array(small, dtype=np.float64), [f.parent.name for f in files]),
-        "Optdigits": _keyed(optical.data.astype(np.float64), optical.target),
+        "MNIST": keyed(np.array(small, dtype=np.float64), [f.parent.name for f in files]),
+        "Optdigits": keyed(optical.data.astype(np.float64), optical.target),
     }
 
 
-def shifts() -> Iterator[tuple[str, str, str, Domain, Domain]]:
+def shifts(
+    tasks: Iterable[tuple[str, dict[str, Domain]]] | None = None,
+) -> Iterator[tuple[str, str, str, Domain, Domain]]:
     """Every ordered pair of domains of every task."""
-    for task, domains in groups():
+    for task, domains in tasks or groups():
         for source in domains:
             for target in domains:
                 if source != target:
@@ -248,16 +251,19 @@ WORTH = {
 
 
 def main() -> None:
+    from benchmarks._fresh import groups as fresh
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], help="tasks that begin so")
+    parser.add_argument("--fresh", action="store_true", help="the shifts on which nothing was chosen")
     parser.add_argument("--keep", type=Path, help="file of finished cells: what is in it is not run again")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     kept = options.keep.read_text(encoding="utf-8").splitlines() if options.keep and options.keep.exists() else []
     rows = [json.loads(line) for line in kept]
     known = {(r["task"], r["source"], r["target"], r["seed"]) for r in rows}
-    for task, source, target, a, b in shifts():
+    for task, source, target, a, b in shifts(fresh() if options.fresh else None):
         for seed in range(options.seeds):
             if (task, source, target, seed) in known or (options.only and not task.startswith(tuple(options.only))):
                 continue
@@ -277,10 +283,11 @@ def main() -> None:
             if options.keep:
                 with options.keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
-    text = f"{table(rows, f'python -m benchmarks.adaptation --seeds {options.seeds}')}\n\n{opinions(rows)}"
+    flags = f"--seeds {options.seeds}{' --fresh' if options.fresh else ''}"
+    text = f"{table(rows, f'python -m benchmarks.adaptation {flags}')}\n\n{opinions(rows)}"
     print(text)
     if options.write:
-        into(options.write, MARK, text)
+        into(options.write, FRESH if options.fresh else MARK, text)
 
 
 if __name__ == "__main__":

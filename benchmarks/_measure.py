@@ -35,21 +35,21 @@ def cpu() -> float:
     return t.user + t.system + t.children_user + t.children_system
 
 
-def peers(folder: Path = ROOT / ".bench") -> Path:
+def peers(folder: Path = ROOT / ".bench", names: Sequence[str] = PEERS) -> Path:
     """The Python of an environment that sees this one's packages and holds the peers; made where it is missing.
 
     Every package that is here is pinned to its version, so that no second torch comes in.
     """
     python = folder / "bin" / "python"
     ready = folder / ".ready"
-    if not ready.exists() or ready.read_text(encoding="utf-8") != " ".join(PEERS):
+    if not ready.exists() or ready.read_text(encoding="utf-8") != " ".join(names):
         venv.create(folder, with_pip=True, clear=True)
         site = next((folder / "lib").glob("python3*/site-packages"))
         (site / "project.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
         pins = folder / "pins.txt"
         pins.write_text("".join(f"{d.name}=={d.version}\n" for d in distributions() if d.name != "headstart"))
-        subprocess.run([python, "-m", "pip", "install", "-q", "-c", pins, *PEERS], check=True)
-        ready.write_text(" ".join(PEERS), encoding="utf-8")
+        subprocess.run([python, "-m", "pip", "install", "-q", "-c", pins, *names], check=True)
+        ready.write_text(" ".join(names), encoding="utf-8")
     return python
 
 

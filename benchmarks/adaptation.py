@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,17 @@ from scipy.stats import spearmanr
 
 from benchmarks._measure import into
 from headstart import _discover, backbones
-from headstart._methods import FLOOR, candidates
+from headstart._methods import CONSENSUS, FLOOR, candidates, guess
 from headstart.activations.store import ActivationStore
 from headstart.audit._shift import shift
 from headstart.data import samples
 from headstart.data.read import read_rows
-from headstart.selection.estimate import estimate
-from headstart.selection.guard import GRAINS, guard
+from headstart.selection.guard import GRAINS, guard, heard
 
 ROWS, HELD = 600, 0.25
 ZS = (1.5, 2.0, 2.5, 3.0)  # standard errors by which a rule could have asked for better
-MARK = "<!-- adaptation -->"
+MARK, FRESH = "<!-- adaptation -->", "<!-- fresh -->"
+PAIRS = (("comp", "rec"), ("comp", "sci"), ("comp", "talk"), ("rec", "sci"), ("rec", "talk"), ("sci", "talk"))
 Domain = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, codes, keys: rows of one key never stand on both sides
 TOPICS = {
     "comp": ["comp.graphics", "comp.windows.x", "comp.sys.mac.hardware", "comp.sys.ibm.pc.hardware"],
@@ -53,7 +53,7 @@ def groups() -> Iterator[tuple[str, dict[str, Domain]]]:
         found = {}
         for name in ("reviews", "tweets", "movies"):
             frame = pd.read_csv(samples.pull(name)).sample(1400, random_state=0)
-            found[name] = _keyed(features(backbone, frame.iloc[:, 0].astype(str).tolist(), "text"), frame.iloc[:, 1])
+            found[name] = keyed(features(backbone, frame.iloc[:, 0].astype(str).tolist(), "text"), frame.iloc[:, 1])
         yield f"sentiment ({backbone})", found
     for backbone in ("efficientnet_lite0", "mobilenetv2"):
         found = {}
@@ -61,30 +61,30 @@ def groups() -> Iterator[tuple[str, dict[str, Domain]]]:
             files = sorted(samples.pull(name).glob("*/*.png"))
             values = features(backbone, [str(f) for f in files], "image")
             codes, keys = ([f.parent.name for f in files], [f.stem for f in files])
-            found[name.partition("-")[2] or "google"] = _keyed(values, codes, keys)
+            found[name.partition("-")[2] or "google"] = keyed(values, codes, keys)
         yield f"emoji ({backbone})", found
     heart = pd.read_csv(samples.pull("heart"))
-    yield "heart disease", _tabular(heart, "label", "site")
+    yield "heart disease", tabular(heart, "label", "site")
     compas = pd.read_csv(samples.pull("compas"))
     common = compas[compas["race"].isin(["African-American", "Caucasian", "Hispanic"])]
-    yield "rearrest", _tabular(common, "label", "race")
+    yield "rearrest", tabular(common, "label", "race")
     yield "digits", _digits()
     posts = pd.read_csv(samples.pull("newsgroups"))
-    for a, b in (("comp", "rec"), ("comp", "sci"), ("comp", "talk"), ("rec", "sci"), ("rec", "talk"), ("sci", "talk")):
+    for a, b in PAIRS:
         found = {}
         for half, parts in (("first", slice(0, 2)), ("second", slice(2, 4))):
             kept = posts[posts["label"].isin(TOPICS[a][parts] + TOPICS[b][parts])].sample(900, random_state=0)
             top = kept["label"].str.partition(".")[0]
-            found[half] = _keyed(features("minilm", kept["text"].astype(str).tolist(), "text"), top)
+            found[half] = keyed(features("minilm", kept["text"].astype(str).tolist(), "text"), top)
         yield f"{a} or {b}", found
 
 
-def _keyed(values: np.ndarray, labels: Any, keys: Any = None) -> Domain:
+def keyed(values: np.ndarray, labels: Any, keys: Any = None) -> Domain:
     codes = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
     return values, codes, np.arange(len(codes)).astype(str) if keys is None else np.asarray(keys)
 
 
-def _tabular(frame: pd.DataFrame, label: str, domain: str) -> dict[str, Domain]:
+def tabular(frame: pd.DataFrame, label: str, domain: str) -> dict[str, Domain]:
     """Numbers standardised over all rows, words as columns of 0 and 1, gaps as the mean."""
     inputs = pd.get_dummies(frame.drop(columns=[label, domain]), dtype=float)
     inputs = inputs.loc[:, inputs.notna().any()].fillna(inputs.mean())
@@ -105,22 +105,24 @@ def _digits() -> dict[str, Domain]:
     small = [np.asarray(Image.open(f).convert("L").resize((8, 8), Image.Resampling.BOX)).ravel() / 16 for f in files]
     optical = load_digits()
     return {
-        "MNIST": _keyed(np.array(small, dtype=np.float64), [f.parent.name for f in files]),
-        "Optdigits": _keyed(optical.data.astype(np.float64), optical.target),
+        "MNIST": keyed(np.array(small, dtype=np.float64), [f.parent.name for f in files]),
+        "Optdigits": keyed(optical.data.astype(np.float64), optical.target),
     }
 
 
-def shifts() -> Iterator[tuple[str, str, str, Domain, Domain]]:
+def shifts(
+    tasks: Iterable[tuple[str, dict[str, Domain]]] | None = None,
+) -> Iterator[tuple[str, str, str, Domain, Domain]]:
     """Every ordered pair of domains of every task."""
-    for task, domains in groups():
+    for task, domains in tasks or groups():
         for source in domains:
             for target in domains:
                 if source != target:
                     yield task, source, target, domains[source], domains[target]
 
 
-def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
-    """One shift with one draw: what every method reaches on the target, and what was decided without its labels."""
+def draw(source: Domain, target: Domain, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Source rows to train on, held-out source rows, target rows: indices that share no key."""
     rng = np.random.default_rng(seed)
     keys = rng.permutation(np.unique(np.concatenate([source[2], target[2]])))
     mine = (
@@ -129,6 +131,12 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
     here = rng.permutation(np.flatnonzero(mine))[:ROWS]
     there = rng.permutation(np.flatnonzero(~np.isin(target[2], source[2][here])))[:ROWS]
     held, train = np.split(here, [int(HELD * len(here))])
+    return train, held, there
+
+
+def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
+    """One shift with one draw: what every method reaches on the target, and what was decided without its labels."""
+    train, held, there = draw(source, target, seed)
     X, y, Z = source[0], source[1], target[0][there]
     start = time.process_time()
     menu = candidates(X[train], y[train], X[held], y[held], Z, seed=seed)
@@ -142,10 +150,12 @@ def cell(source: Domain, target: Domain, seed: int) -> dict[str, Any]:
         return float((c.outlook.told.argmax(1) == target[1][there]).mean())
 
     shipped = menu[decision.method] if decision.method and seen.is_shift else floor
-    guess = estimate(shipped.outlook.told_held, shipped.outlook.y, shipped.outlook.told)
+    told = guess(shipped, floor, menu | {FLOOR: floor}, seed)
     return {
         "floor": right(floor), "methods": {n: right(c) for n, c in menu.items()}, "is_shift": seen.is_shift,
-        "method": shipped.name, "shipped": right(shipped), "estimate": guess, "rows": len(there),
+        "method": shipped.name, "shipped": right(shipped), "rows": len(there),
+        "estimate": [told[k] for k in ("estimate", "low", "high")],
+        "heard": heard(floor.outlook),
         "votes": [
             [v.method, v.validator, *(float(f"{x:.5g}") for x in (v.floor, v.value, v.noise)), v.says]
             for v in decision.votes
@@ -158,8 +168,8 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
     """A line a task and the goals below."""
     lines = [
         f"Command: `{command}`", "",
-        "| task | shifts | nothing | guard | best in hindsight | adapted | harmed | guess within 5 | off by |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| task | shifts | nothing | guard | best in hindsight | adapted | harmed | guess within 5 | off | inside |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for task in [*dict.fromkeys(r["task"] for r in rows), "all"]:
         own = [r for r in rows if task in ("all", r["task"])]
@@ -168,7 +178,7 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
         lines.append(
             f"| {task} | {len(pairs)} x {len(own) // len(pairs)} | {mean['floor']:.3f} | {mean['shipped']:.3f} |"
             f" {mean['oracle']:.3f} | {100 * mean['adapted']:.0f} % | {100 * mean['harmed']:.0f} % |"
-            f" {100 * mean['near']:.0f} % | {100 * mean['off']:.0f} |"
+            f" {100 * mean['near']:.0f} % | {100 * mean['off']:.0f} | {100 * mean['inside']:.0f} % |"
         )
     gains = {m: np.array([r["methods"][m] - r["floor"] for r in rows if m in r["methods"]]) for m in _methods(rows)}
     lines += ["", "| method, always used | mean gain | harmed by more than half a point |", "|---|---|---|"]
@@ -214,7 +224,7 @@ def _follows(row: dict[str, Any], z: float, *, only: bool) -> float:
     able: dict[str, float] = {}
     for m in row["methods"]:
         own = [v for v in row["votes"] if v[0] == m and v[1] in GRAINS]
-        maps = _discover.load("adaptation", m).maps
+        maps = m != CONSENSUS and _discover.load("adaptation", m).maps
         if (maps or not only) and all(v[3] - v[2] > z * v[4] for v in own):
             able[m] = own[-1][3]
     return _gain(row, able)
@@ -236,20 +246,24 @@ WORTH = {
     "harmed": lambda r: r["shipped"] < r["floor"] - 0.005,
     "off": lambda r: abs(r["estimate"][0] - r["shipped"]),
     "near": lambda r: abs(r["estimate"][0] - r["shipped"]) <= 0.05,
+    "inside": lambda r: r["estimate"][1] <= r["shipped"] <= r["estimate"][2],
 }
 
 
 def main() -> None:
+    from benchmarks._fresh import groups as fresh
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], help="tasks that begin so")
+    parser.add_argument("--fresh", action="store_true", help="the shifts on which nothing was chosen")
     parser.add_argument("--keep", type=Path, help="file of finished cells: what is in it is not run again")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     kept = options.keep.read_text(encoding="utf-8").splitlines() if options.keep and options.keep.exists() else []
     rows = [json.loads(line) for line in kept]
     known = {(r["task"], r["source"], r["target"], r["seed"]) for r in rows}
-    for task, source, target, a, b in shifts():
+    for task, source, target, a, b in shifts(fresh() if options.fresh else None):
         for seed in range(options.seeds):
             if (task, source, target, seed) in known or (options.only and not task.startswith(tuple(options.only))):
                 continue
@@ -269,10 +283,11 @@ def main() -> None:
             if options.keep:
                 with options.keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
-    text = f"{table(rows, f'python -m benchmarks.adaptation --seeds {options.seeds}')}\n\n{opinions(rows)}"
+    flags = f"--seeds {options.seeds}{' --fresh' if options.fresh else ''}"
+    text = f"{table(rows, f'python -m benchmarks.adaptation {flags}')}\n\n{opinions(rows)}"
     print(text)
     if options.write:
-        into(options.write, MARK, text)
+        into(options.write, FRESH if options.fresh else MARK, text)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,12 @@ from headstart.adaptation._base import Adapter
 from headstart.errors import NotApplicable
 from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import make
+from headstart.selection.estimate import OFF, OFF_AMONG, among, estimate
+from headstart.selection.guard import followers
 from headstart.selection.validators._base import Outlook
 from headstart.techniques._base import Technique
 
-FLOOR = "source_only"
+FLOOR, CONSENSUS = "source_only", "consensus"
 HEAD = "ridge"  # closed form: every method is one more fit of it
 
 
@@ -81,7 +83,8 @@ def candidates(
 ) -> dict[str, Candidate]:  # fmt: skip
     """Methods, all where none is named, on source rows (n, d) with codes y, held-out ones and target rows (m, d).
 
-    The floor, doing nothing, is always among them. A method that cannot be used here is left out, and `told` why.
+    The floor, doing nothing, is always among them; where none is named, so is what they agree on. A method that cannot
+    be used here is left out, and `told` why.
     """
     classes = int(max(y.max(), held_y.max())) + 1
     found = {}
@@ -98,7 +101,36 @@ def candidates(
             told(f"{name} is left out: {error}")
             continue
         found[name] = Candidate(name, fitted, outlook)
-    return found
+    return found if names else found | consensus(found)
+
+
+def consensus(found: Mapping[str, Candidate]) -> dict[str, Candidate]:
+    """A head that learnt on the target's rows what doing nothing and the methods that follow its clusters agree on.
+
+    Methods err on different rows, so that the mean of their probabilities errs less often than most of them (Dinu et
+    al., Addressing Parameter Choice Issues in Unsupervised Domain Adaptation by Aggregation, ICLR 2023, weigh models
+    by importance; here the clusters choose). Nothing where no method follows them or all rows fall to one class.
+    """
+    floor = found[FLOOR]
+    able = followers(floor.outlook, {n: c.outlook for n, c in found.items() if n != FLOOR})
+    codes = np.mean([found[n].outlook.told for n in (FLOOR, *able)], axis=0).argmax(1)
+    if not able or len(np.unique(codes)) < 2:
+        return {}
+    seen = floor.outlook
+    fitted = replace(floor.fitted, head=make(HEAD).fit(vectors(seen.target), codes), learnt=seen.target)
+    outlook = replace(seen, told_held=fitted(seen.held), told=fitted(seen.target), agreed=True)
+    return {CONSENSUS: Candidate(CONSENSUS, fitted, outlook)}
+
+
+def guess(chosen: Candidate, floor: Candidate, menu: Mapping[str, Candidate], seed: int = 0) -> dict[str, float]:
+    """How often what ships is right on the target, as far as that can be told; one model alone without a shift."""
+    others = [c.outlook.told for n, c in menu.items() if n not in (chosen.name, CONSENSUS)]
+    seen, plain = chosen.outlook, floor.outlook
+    if others:
+        found, off = among(seen, plain, others), OFF_AMONG
+    else:
+        found, off = estimate(seen.told_held, seen.y, seen.told, seed=seed), OFF
+    return {**dict(zip(("estimate", "low", "high"), found, strict=True)), "estimate_off": off}
 
 
 @dataclass(frozen=True)

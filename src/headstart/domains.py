@@ -15,7 +15,7 @@ from headstart._answers import by_labels, changes, score
 from headstart._compute import threads
 from headstart._entries import readable
 from headstart._listen import Listener
-from headstart._methods import FLOOR, Beside, Candidate, candidates
+from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, guess
 from headstart.activations.activations import Activations
 from headstart.adaptation._source import Source
 from headstart.audit._shift import Shift, shift
@@ -30,7 +30,6 @@ from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import apply, temperature
 from headstart.selection.contender import make
-from headstart.selection.estimate import OFF, estimate
 from headstart.selection.guard import Decision, guard
 from headstart.selection.metrics import interval, metric_for
 from headstart.source_free import WithoutSource
@@ -116,6 +115,8 @@ class _Adaptation(Job):
             model = self._ship(data, reader, chosen)
             told, before = model.scores(other, self.store), floor.fitted(Z)
             result = self._result(data, other, seen, decision, chosen, told, before, model)
+            plain = interval(metric_for(y[data.rows_of("train")], "label"), floor.outlook.y, floor.outlook.told_held)
+            result.adaptation |= {"source_only": plain, **guess(chosen, floor, menu, plan.seed)}
             result.adaptation |= {"labels": asked} if asked else {}
             if score_target:
                 result.adaptation["scored"] = score(plan, other, data.classes, told, before)
@@ -145,7 +146,8 @@ class _Adaptation(Job):
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
             temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
-            adapter=chosen.name if own else None, adapter_params=chosen.fitted.adapter.get_params() if own else {},
+            adapter={CONSENSUS: FLOOR}.get(chosen.name, chosen.name) if own else None,  # it reads rows as they are
+            adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
         seen, folder = chosen.outlook, self.out / "model"
         sure, metric = apply(seen.told_held, card.temperature), metric_for(seen.labels, "label")
@@ -161,15 +163,12 @@ class _Adaptation(Job):
         assert data.target is not None
         metric = metric_for(data.target[data.rows_of("train")], "label")
         outlook = chosen.outlook
-        value, low, high = estimate(outlook.told_held, outlook.y, outlook.told, seed=self.plan.seed)
         verb = f"adapted by {decision.method}" if decision.method else "declined"
         adaptation = {
             "decision": "adapted" if decision.method else "declined",
             "method": decision.method,
             "why": decision.words,
-            "source_only": interval(metric, outlook.y, outlook.told_held),
             "shipped": chosen.name,
-            "estimate": value, "low": low, "high": high, "estimate_off": OFF,
             "votes": decision.to_json(),
             "shift": seen.to_json(),
             **changes(other, data.classes, before, told),

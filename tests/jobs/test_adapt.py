@@ -134,6 +134,34 @@ def test_the_estimator_takes_no_target_labels() -> None:
         model.fit(X, y, Z, t)
 
 
+def test_what_methods_agree_on_is_served_as_judged(
+    domains: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard is made to prefer it; the model that is loaded back gives the classes that the guard saw."""
+    from headstart import domains as job
+    from headstart._methods import CONSENSUS, FLOOR
+    from headstart.selection.guard import Decision
+
+    seen: dict[str, Any] = {}
+
+    def prefer(floor: Any, looks: dict[str, Any]) -> Decision:
+        seen.update(looks, floor=floor)
+        return Decision(CONSENSUS, "as the test wants it", ())
+
+    monkeypatch.setattr(job, "guard", prefer)
+    out = tmp_path / "run"
+    result = headstart.adapt(domains[0], domains[1], label="finding", out=str(out), score_target=True)
+    assert result.adaptation["method"] == CONSENSUS
+    scored = result.adaptation["scored"]
+    assert scored["shipped"]["value"] > scored["source_only"]["value"] + 0.05
+    model = headstart.load(out)
+    assert model.card.adapter == FLOOR
+    rows = pd.read_csv(domains[1]).drop(columns="finding")
+    share = np.bincount(seen[CONSENSUS].told.argmax(1)) / len(rows)
+    assert np.mean(model.predict(rows) == "malignant") == pytest.approx(share[1])
+    assert not np.array_equal(seen[CONSENSUS].told.argmax(1), seen["floor"].told.argmax(1))
+
+
 def test_a_named_deep_method_competes_and_what_wins_is_served_as_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

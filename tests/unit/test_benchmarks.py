@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks import _measure, speed, training
+from benchmarks.skada_beside import favourite, line
 
 BUSY = "sum(i * i for i in range(3_000_000))"
 
@@ -51,3 +53,12 @@ def test_every_group_of_lines_is_there() -> None:
     for bench in (speed.Speed, training.Training):
         assert bench.groups
         assert all(callable(getattr(bench, name)) for name in bench.groups)
+
+
+def test_what_cannot_be_scored_is_never_chosen_and_gains_are_over_doing_nothing() -> None:
+    scores = {"nothing": {"a": 0.5, "b": float("nan")}, "x": {"a": float("nan"), "b": float("nan")}, "y": {"a": 0.6}}
+    row = {"scores": {m: {"b": float("nan"), **s} for m, s in scores.items()}}
+    assert favourite(row, "a") == "y"
+    assert favourite(row, "b") == "nothing"
+    floors, best = np.array([0.5, 0.6]), np.array([0.7, 0.6])
+    assert line("w", floors, np.array([0.6, 0.59]), best) == "| w | 0.550 | 0.595 | +4.5 | 50 % | -1.0 | 45 % |"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import adjusted_rand_score
 
 from headstart import _discover
 from headstart.selection.clusters import agreement, clusters
@@ -56,20 +57,25 @@ def guard(
     published method and data set pairs are worse than doing nothing, so that doing nothing must be beaten beyond
     noise. What speaks for a candidate depends on what it looked at. One that `maps` knows nothing of its own answers
     for the target, so that the target's clusters are a witness: at both GRAINS its answers must follow them better by
-    SURE standard errors. Any other one made its answers fit the target, and needs `agree` of the validators and none
-    against; `voters` are those that are asked, all but SILENT where none is named. (Lalou et al., SKADA-Bench, TMLR
-    2025; Musgrave et al., Unsupervised Domain Adaptation: A Reality Check, 2021.)
+    SURE standard errors. So must what several of them `agreed` on, whose errors partly cancel. The witness is heard
+    where it can be checked: the source's clusters must follow the source's labels. Any other one made its answers fit
+    the target, and needs `agree` of the validators and none against; `voters` are those that are asked, all but SILENT
+    where none is named. (Lalou et al., SKADA-Bench, TMLR 2025; Musgrave et al., Unsupervised Domain Adaptation: A
+    Reality Check, 2021.)
     """
     names = list(voters) or [n for n in _discover.names("selection.validators") if n not in SILENT]
     odds = [ratio(part.held, part.target, part.seed) for part in _parts(floor)]
     base = {name: _values(name, floor, odds) for name in names}
-    votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in candidates.items() for name in names]
-    follow = _follow(floor, candidates) if any(o.maps for o in candidates.values()) else {}
+    asked = {m: o for m, o in candidates.items() if not o.agreed}
+    votes = [_vote(m, name, base[name], outlook, odds) for m, outlook in asked.items() for name in names]
+    follow = _follow(floor, candidates) if any(o.maps or o.agreed for o in candidates.values()) else {}
     seen = [*votes, *(v for own in follow.values() for v in own)]
-    net = {m: sum(v.says for v in votes if v.method == m) for m in candidates}
-    against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in candidates}
-    mapped = [m for m, own in follow.items() if candidates[m].maps and all(v.says > 0 for v in own)]
-    voted = [m for m in candidates if not candidates[m].maps and net[m] >= agree and not against[m]]
+    net = {m: sum(v.says for v in votes if v.method == m) for m in asked}
+    against = {m: sum(v.says < 0 for v in votes if v.method == m) for m in asked}
+    trusted = bool(follow) and heard(floor)
+    able = [m for m, own in follow.items() if trusted and all(v.says > 0 for v in own)]
+    mapped = [m for m in able if candidates[m].maps] or [m for m in able if candidates[m].agreed]
+    voted = [m for m in asked if not asked[m].maps and net[m] >= agree and not against[m]]
     if mapped:
         best = max(mapped, key=lambda m: follow[m][-1].value)
         words = f"answers adapted by {best} follow the target's own clusters better than before, beyond noise"
@@ -77,13 +83,42 @@ def guard(
         best = max(voted, key=lambda m: net[m])
         words = f"{net[best]} of {len(names)} validators prefer {best} beyond noise, and none opposes it"
     else:
-        return Decision(None, _declined(net, against, len(names), bool(follow)), tuple(seen))
+        return Decision(None, _declined(net, against, len(names), trusted), tuple(seen))
     return Decision(best, words, tuple(seen))
+
+
+def followers(floor: Outlook, candidates: Mapping[str, Outlook]) -> list[str]:
+    """Candidates whose answers follow the target's clusters better than the floor's at every grain, noise or not.
+
+    A single one may do so by chance or because it was made to; what they agree on is a candidate of its own.
+    """
+    codes = _clusters(floor.target, floor)
+
+    def fit(outlook: Outlook) -> np.ndarray:
+        return np.array([adjusted_rand_score(own, outlook.told.argmax(1)) for own in codes.values()])
+
+    least = fit(floor)
+    return [m for m, outlook in candidates.items() if (fit(outlook) > least).all()]
+
+
+def heard(floor: Outlook) -> bool:
+    """Do the source's clusters follow its labels better than shuffled ones, at both grains, by SURE standard errors?
+
+    Where they do not, what forms clusters in these rows is something else than the classes, in the target as well.
+    """
+    rows, y = np.concatenate([floor.source, floor.held]), np.concatenate([floor.labels, floor.y])
+    shuffled = np.random.default_rng(floor.seed).permutation(y)
+    told = [agreement(own, shuffled, y, floor.seed) for own in _clusters(rows, floor).values()]
+    return all(new - old > SURE * noise + 1e-9 for old, new, noise in told)
+
+
+def _clusters(rows: np.ndarray, floor: Outlook) -> dict[str, np.ndarray]:
+    return {name: clusters(rows, grain * floor.told.shape[1], floor.seed) for name, grain in GRAINS.items()}
 
 
 def _follow(floor: Outlook, candidates: Mapping[str, Outlook]) -> dict[str, list[Vote]]:
     """What the target's clusters say of each candidate against the floor, at each grain, the finest last."""
-    codes = {name: clusters(floor.target, grain * floor.told.shape[1], floor.seed) for name, grain in GRAINS.items()}
+    codes = _clusters(floor.target, floor)
     found: dict[str, list[Vote]] = {m: [] for m in candidates}
     for m, outlook in candidates.items():
         for name, own in codes.items():
@@ -101,11 +136,11 @@ def favourite(decision: Decision) -> str | None:
     return decision.method or max(own, key=lambda m: (sum(v.says for v in own[m]), sure[m]), default=None)
 
 
-def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int, clustered: bool) -> str:
+def _declined(net: Mapping[str, int], against: Mapping[str, int], validators: int, trusted: bool) -> str:
     if not net:
         return "no method could be used on these rows"
     best = max(net, key=lambda m: net[m])
-    follows = "follows the target's clusters better or " if clustered else ""
+    follows = "follows the target's clusters better or " if trusted else ""
     return (
         f"of {len(net)} methods none {follows}convinces the {validators} validators,"
         f" beyond noise; the nearest, {best}, had {net[best] + against[best]} for it and {against[best]} against it"

@@ -28,4 +28,5 @@ class Outlook:
     refit: Refit
     seed: int = 0
     maps: bool = False  # the candidate moved features alone and never looked at its own answers for the target
+    agreed: bool = False  # it learnt what several candidates agree on, and is judged by the target's clusters as well
     odds: np.ndarray | None = None  # (n,) density ratio target over source at the held rows, where it is known already

@@ -17,7 +17,9 @@ from headstart import _discover, backbones
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.backbones._base import Backbone, Batch, Plain, Stage
+from headstart.backbones.word_vectors import WordVectors
 from headstart.data.dataset import Dataset
+from headstart.errors import NotApplicable
 from headstart.explain._gradients import grad_cam, integrated
 from headstart.explain._network import Whole
 from headstart.explain._pictures import ninths
@@ -26,9 +28,12 @@ from headstart.explain._shapley import shapley
 from headstart.explain.confused import because, explain, pairs
 from headstart.explain.explainer import Explainer
 from headstart.model import Card, Model
-from headstart.report.explain import page
+from headstart.report.explain import page, why
+from headstart.report.text import explained
 from headstart.techniques._base import Technique
 from headstart.techniques._linear import softmax
+
+ELMO = f"local-dir:{Path(__file__).parents[1] / 'fixtures' / 'elmo'}"
 
 
 def filled(module: nn.Module) -> nn.Module:
@@ -134,6 +139,20 @@ def test_integrated_gradients_are_those_of_captum_and_add_up() -> None:
     assert weights.sum() == pytest.approx(told - empty, rel=0.02)
 
 
+class Sharp(nn.Module):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return torch.tanh(400 * (x.mean(1) - 0.13))
+
+
+def test_integrated_gradients_that_do_not_add_up_are_refused() -> None:
+    stages = [Stage("words", filled(Words()).requires_grad_(False), "tokens"), Stage("pooled", Sharp(), "vector")]
+    model = model_of(Made(stages, "ids"), Linear(filled(nn.Linear(5, 3))), modality="text")
+    with pytest.raises(NotApplicable, match="add up to"):
+        integrated(
+            Whole(model), "words", torch.tensor([[1, 4, 2, 6]]), torch.tensor([[1, 0, 0, 0]]), Score(model, 1, 0)
+        )
+
+
 SMOOTH = [
     n for n in _discover.names("techniques")
     if (kind := _discover.load("techniques", n)).smooth and "vector" in kind.accepts and "label" in kind.learns
@@ -218,12 +237,18 @@ def texts() -> Dataset:
 @pytest.mark.parametrize(
     ("backbone", "technique", "way"),
     [("ngrams", "tfidf", "weights"), ("minilm", "ridge", "integrated_gradients"),
+     ("elmo", "ridge", "integrated_gradients"), ("words", "ridge", "integrated_gradients"),
      ("minilm", "top_layers", "integrated_gradients"), ("minilm", "knn", "shapley")],
 )  # fmt: skip
 def test_a_planted_word_gets_the_weight_whatever_the_model(backbone: str, technique: str, way: str) -> None:
     data = texts()
     settings = {"layers": 1, "epochs": 3} if technique == "top_layers" else {}
-    model = fitted(data, backbones.get(backbone, data), technique, **settings)
+    known = sorted({word for row in data.rows for word in row.split()})
+    if backbone == "words":
+        network: Any = WordVectors(torch.eye(len(known)), "words", words=known)
+    else:
+        network = backbones.get(ELMO if backbone == "elmo" else backbone, data)
+    model = fitted(data, network, technique, **settings)
     told = Explainer(model)(data, 1, 1, 0)
     assert told.way == way
     assert max(told.words, key=lambda part: part[1])[0] == TOKEN
@@ -303,6 +328,21 @@ def test_pairs_are_explained_by_what_their_rows_share() -> None:
     assert (pair["true"], pair["said"], pair["rows"], pair["explained"]) == ("plain", "marked", 2, 2)
     assert pair["pulls"][0][0] == TOKEN
     assert pair["pulls"][0][2] == 2
+
+
+def test_one_label_of_several_is_named_and_a_number_has_no_logits() -> None:
+    why_ = {"way": "weights", "against": None, "score": 0.052, "base": 0.05, "missed": 0.0, "note": "", "where": ""}
+    why_ |= {"words": [["dear", 0.00213], ["old", -0.00013]], "columns": [], "picture": None}
+    row = {"row": "7", "predicted": "a, b", "true": "a", "confidence": 0.9, "text": None, "picture": None}
+    one, number = ({**row, "explanation": {**why_, "toward": toward}} for toward in ("b", ""))
+    assert explained([one], [], []).startswith("7: a, b, labelled a; for b: dear +0.00")
+    assert ": dear +0.00213, old -0.00013" in explained([number], [], [])
+    drawn = why(number["explanation"])
+    assert drawn is not None
+    assert drawn["what"] == "Orange speaks for a higher number, blue for a lower one."
+    assert drawn["sum"] == "Said 0.052: 0.05 before anything is seen, +0.002 in all."
+    told = {"created": "2026-01-02", "notes": [], "confused": [], "ways": {}, "command": "x"}
+    assert ("logits" in page({**told, "rows": [one]}), "logits" in page({**told, "rows": [number]})) == (True, False)
 
 
 def test_no_text_of_a_user_becomes_markup_on_the_page() -> None:

@@ -20,6 +20,7 @@ from headstart.backbones._base import Backbone, Batch, Plain, Stage
 from headstart.backbones.word_vectors import WordVectors
 from headstart.data.dataset import Dataset
 from headstart.errors import NotApplicable
+from headstart.explain import explainer as explainer_file
 from headstart.explain._gradients import grad_cam, integrated
 from headstart.explain._network import Whole
 from headstart.explain._pictures import ninths
@@ -303,6 +304,32 @@ def test_columns_of_a_linear_model_weigh_what_they_differ_from_the_others() -> N
     exact = (np.array([rows[0]["a"], rows[0]["b"]]) - means) * head.coef_[:, 0]
     by_name = {name: weight for name, _, weight in told.columns}
     np.testing.assert_allclose([by_name["a"], by_name["b"]], exact, atol=0.1 * np.abs(exact).max())
+
+
+def test_rows_that_read_alike_are_asked_about_once_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"a": float(v), "b": float(w), "c": 1.0} for v, w in zip(rng.normal(size=60), np.arange(60) % 2, strict=True)
+    ]
+    y = (np.array([r["a"] + r["b"] for r in rows]) > 0.5).astype(int)
+    data = Dataset("table", rows, np.arange(60).astype(str), y, "label", ("low", "high"), inputs=("a", "b", "c"))
+    model = fitted(data, backbones.get("columns", data), "linear_probe")
+    asked: list[int] = []
+
+    def counted(score: Score, some: Dataset) -> np.ndarray:
+        asked.append(len(some))
+        return score.of(model.technique.predict_proba(model.activations(some)))
+
+    monkeypatch.setattr(Score, "rows", counted)
+    explainer = Explainer(model, data)
+    told = explainer(data, 0, 1, 0)
+    each = iter(range(10**6))
+    monkeypatch.setattr(explainer_file, "_key", lambda _: next(each))
+    plain = Explainer(model, data)(data, 0, 1, 0)
+    assert told.columns == [[n, v, pytest.approx(w, abs=1e-12)] for n, v, w in plain.columns]
+    assert asked[0] < 0.6 * asked[1]
+    assert explainer(data, 0, 1, 0) is told
+    assert len(asked) == 2
 
 
 def test_rows_for_which_there_is_no_time_are_counted() -> None:

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks import _measure, speed
+from benchmarks import _measure, planted, speed
+from benchmarks._planted import Ground
+from benchmarks._plantings import swapped
 
 BUSY = "sum(i * i for i in range(3_000_000))"
 
@@ -49,3 +52,19 @@ def test_a_side_that_fails_says_why() -> None:
 
 def test_every_group_of_lines_is_there() -> None:
     assert all(callable(getattr(speed.Bench, name)) for name in speed.GROUPS)
+
+
+def test_a_mark_that_is_exchanged_costs_only_where_the_head_leans_on_it() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    plain = np.c_[rng.normal(size=(300, 3)), np.zeros(300)]
+    plain[:, 0] += 2 * y
+    marked = plain + np.eye(4)[3]
+    ground = Ground("made", "image", y, plain, marked, ([], []))
+    order, free = np.arange(200), np.arange(200, 300)
+    costs = []
+    for mark in (y, rng.integers(0, 2, 300)):  # it goes with the class, or says nothing
+        row = swapped(ground, np.where(mark[:, None] == 1, marked, plain), order, free)
+        costs.append(planted._costs({**row, "plain": 1.0, "oracle_dfr": {"worst": 1.0}}))
+        assert (row["as_usual"] > row["swapped"] + 0.05) == costs[-1]
+    assert costs == [True, False]

@@ -292,6 +292,17 @@ def test_a_patch_is_found_without_a_gradient_too() -> None:
     assert ninths(np.array(told.heat)).argmax() == 0
 
 
+def test_a_text_without_words_says_so() -> None:
+    data = texts()
+    model = fitted(data, backbones.get("ngrams", data), "tfidf")
+    empty = Dataset("text", ["", "  "], np.arange(2).astype(str), None, None, ())
+    for row in range(2):
+        told = Explainer(model)(empty, row, 1, 0)
+        assert (told.words, told.note, told.base) == ([], "the row has no words", told.score)
+        shown = {"row": "1", "predicted": "marked", "true": None, "explanation": told.to_json()}
+        assert explained([shown], [], []).startswith("1: marked (against plain): the row has no words")
+
+
 def test_columns_of_a_linear_model_weigh_what_they_differ_from_the_others() -> None:
     rng = np.random.default_rng(0)
     rows = [{"a": float(v), "b": float(w)} for v, w in rng.normal(size=(80, 2))]

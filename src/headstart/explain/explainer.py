@@ -111,7 +111,7 @@ class Explainer:
                 raise self.whole
             return way(self.whole)
         except NotApplicable as error:
-            return replace(other(), note=error.seen)
+            return replace(other(), note=f"not by gradient: {error.seen}")
 
     def _image(self, one: Dataset, score: Score) -> Explanation:
         row, backbone = one.rows[0], self.model.backbone
@@ -139,6 +139,9 @@ class Explainer:
 
     def _text(self, one: Dataset, score: Score) -> Explanation:
         text = one.rows[0]
+        if not pieces(text):
+            told = float(score.rows(one)[0])
+            return Explanation("shapley", "", None, told, told, note="the row has no words")
         if self.model.card.technique == "tfidf":
             return _of_words("weights", *counted(score, text))
 

@@ -208,7 +208,8 @@ def fitted(data: Dataset, backbone: Any, name: str, **settings: Any) -> Model:
 
 
 def texts() -> Dataset:
-    words = "the screen of this small camera works for me and my friends at home with music every day".split()
+    text = "the screen of this small camera works for me and my friends at home with music every day"
+    words = text.split()
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     rows = [" ".join(rng.permutation(words)[:8]) for _ in y]

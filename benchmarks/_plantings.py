@@ -77,6 +77,7 @@ def shortcuts(ground: Ground, seed: int) -> Iterator[dict[str, Any]]:
             free = np.setdiff1d(np.arange(len(ground.y)), order)
         found, _ = audit(evidence(ground, X, mark, ground.y, order), ("shortcut",))
         row = {"plant": "shortcut", "kind": kind, "found": bool(found), "codes": [f.code for f in found]}
+        row |= swapped(ground, X, order, free) if ground.other is None else {}
         hidden = evidence(ground, X, mark, ground.y, order, named=False)
         own = OWN.get(ground.modality)
         told, _ = audit(hidden, (own[0],)) if own else ([], [])
@@ -89,6 +90,15 @@ def shortcuts(ground: Ground, seed: int) -> Iterator[dict[str, Any]]:
         true = mark[order] != ground.y[order]
         hit = any(_hits(f, hidden, true) for f in said) if kind != "clean" else bool(said)
         yield {"plant": "shortcut as a slice", "kind": kind, "found": hit, "codes": [f.code for f in said]}
+
+
+def swapped(ground: Ground, X: np.ndarray, order: np.ndarray, free: np.ndarray) -> dict[str, float]:
+    """What the plain head gets right of the same rows with the mark as usual, and with the mark of the other class."""
+    train = order[: int(0.7 * len(order))]
+    y = ground.y[free]
+    bare, marked_ = (plain_head(X[train], ground.y[train], v[free]).argmax(1) for v in (ground.plain, ground.marked))
+    as_usual, swapped_ = np.where(y == 1, marked_, bare), np.where(y == 1, bare, marked_)
+    return {"as_usual": float((as_usual == y).mean()), "swapped": float((swapped_ == y).mean())}
 
 
 def slices(ground: Ground, seed: int) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks import _measure, speed, training
+from benchmarks import _measure, planted, speed, training
+from benchmarks._planted import Ground
+from benchmarks._plantings import swapped
 from benchmarks.skada_beside import favourite, line
 
 BUSY = "sum(i * i for i in range(3_000_000))"
@@ -62,3 +64,19 @@ def test_what_cannot_be_scored_is_never_chosen_and_gains_are_over_doing_nothing(
     assert favourite(row, "b") == "nothing"
     floors, best = np.array([0.5, 0.6]), np.array([0.7, 0.6])
     assert line("w", floors, np.array([0.6, 0.59]), best) == "| w | 0.550 | 0.595 | +4.5 | 50 % | -1.0 | 45 % |"
+
+
+def test_a_mark_that_is_exchanged_costs_only_where_the_head_leans_on_it() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    plain = np.c_[rng.normal(size=(300, 3)), np.zeros(300)]
+    plain[:, 0] += 2 * y
+    marked = plain + np.eye(4)[3]
+    ground = Ground("made", "image", y, plain, marked, ([], []))
+    order, free = np.arange(200), np.arange(200, 300)
+    costs = []
+    for mark in (y, rng.integers(0, 2, 300)):  # it goes with the class, or says nothing
+        row = swapped(ground, np.where(mark[:, None] == 1, marked, plain), order, free)
+        costs.append(planted._costs({**row, "plain": 1.0, "oracle_dfr": {"worst": 1.0}}))
+        assert (row["as_usual"] > row["swapped"] + 0.05) == costs[-1]
+    assert costs == [True, False]

@@ -17,7 +17,10 @@ from headstart import _discover, backbones
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.backbones._base import Backbone, Batch, Plain, Stage
+from headstart.backbones.word_vectors import WordVectors
 from headstart.data.dataset import Dataset
+from headstart.errors import NotApplicable
+from headstart.explain import explainer as explainer_file
 from headstart.explain._gradients import grad_cam, integrated
 from headstart.explain._network import Whole
 from headstart.explain._pictures import ninths
@@ -26,9 +29,12 @@ from headstart.explain._shapley import shapley
 from headstart.explain.confused import because, explain, pairs
 from headstart.explain.explainer import Explainer
 from headstart.model import Card, Model
-from headstart.report.explain import page
+from headstart.report.explain import page, why
+from headstart.report.text import explained
 from headstart.techniques._base import Technique
 from headstart.techniques._linear import softmax
+
+ELMO = f"local-dir:{Path(__file__).parents[1] / 'fixtures' / 'elmo'}"
 
 
 def filled(module: nn.Module) -> nn.Module:
@@ -134,6 +140,20 @@ def test_integrated_gradients_are_those_of_captum_and_add_up() -> None:
     assert weights.sum() == pytest.approx(told - empty, rel=0.02)
 
 
+class Sharp(nn.Module):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return torch.tanh(400 * (x.mean(1) - 0.13))
+
+
+def test_integrated_gradients_that_do_not_add_up_are_refused() -> None:
+    stages = [Stage("words", filled(Words()).requires_grad_(False), "tokens"), Stage("pooled", Sharp(), "vector")]
+    model = model_of(Made(stages, "ids"), Linear(filled(nn.Linear(5, 3))), modality="text")
+    with pytest.raises(NotApplicable, match="add up to"):
+        integrated(
+            Whole(model), "words", torch.tensor([[1, 4, 2, 6]]), torch.tensor([[1, 0, 0, 0]]), Score(model, 1, 0)
+        )
+
+
 SMOOTH = [
     n for n in _discover.names("techniques")
     if (kind := _discover.load("techniques", n)).smooth and "vector" in kind.accepts and "label" in kind.learns
@@ -188,26 +208,8 @@ def fitted(data: Dataset, backbone: Any, name: str, **settings: Any) -> Model:
 
 
 def texts() -> Dataset:
-    words = [
-        "the",
-        "screen",
-        "of",
-        "this",
-        "small",
-        "camera",
-        "works",
-        "for",
-        "me",
-        "and",
-        "my",
-        "friends",
-        "at",
-        "home",
-        "with",
-        "music",
-        "every",
-        "day",
-    ]
+    text = "the screen of this small camera works for me and my friends at home with music every day"
+    words = text.split()
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     rows = [" ".join(rng.permutation(words)[:8]) for _ in y]
@@ -218,12 +220,18 @@ def texts() -> Dataset:
 @pytest.mark.parametrize(
     ("backbone", "technique", "way"),
     [("ngrams", "tfidf", "weights"), ("minilm", "ridge", "integrated_gradients"),
+     ("elmo", "ridge", "integrated_gradients"), ("words", "ridge", "integrated_gradients"),
      ("minilm", "top_layers", "integrated_gradients"), ("minilm", "knn", "shapley")],
 )  # fmt: skip
 def test_a_planted_word_gets_the_weight_whatever_the_model(backbone: str, technique: str, way: str) -> None:
     data = texts()
     settings = {"layers": 1, "epochs": 3} if technique == "top_layers" else {}
-    model = fitted(data, backbones.get(backbone, data), technique, **settings)
+    known = sorted({word for row in data.rows for word in row.split()})
+    if backbone == "words":
+        network: Any = WordVectors(torch.eye(len(known)), "words", words=known)
+    else:
+        network = backbones.get(ELMO if backbone == "elmo" else backbone, data)
+    model = fitted(data, network, technique, **settings)
     told = Explainer(model)(data, 1, 1, 0)
     assert told.way == way
     assert max(told.words, key=lambda part: part[1])[0] == TOKEN
@@ -266,6 +274,17 @@ def test_a_patch_is_found_without_a_gradient_too() -> None:
     assert ninths(np.array(told.heat)).argmax() == 0
 
 
+def test_a_text_without_words_says_so() -> None:
+    data = texts()
+    model = fitted(data, backbones.get("ngrams", data), "tfidf")
+    empty = Dataset("text", ["", "  "], np.arange(2).astype(str), None, None, ())
+    for row in range(2):
+        told = Explainer(model)(empty, row, 1, 0)
+        assert (told.words, told.note, told.base) == ([], "the row has no words", told.score)
+        shown = {"row": "1", "predicted": "marked", "true": None, "explanation": told.to_json()}
+        assert explained([shown], [], []).startswith("1: marked (against plain): the row has no words")
+
+
 def test_columns_of_a_linear_model_weigh_what_they_differ_from_the_others() -> None:
     rng = np.random.default_rng(0)
     rows = [{"a": float(v), "b": float(w)} for v, w in rng.normal(size=(80, 2))]
@@ -278,6 +297,32 @@ def test_columns_of_a_linear_model_weigh_what_they_differ_from_the_others() -> N
     exact = (np.array([rows[0]["a"], rows[0]["b"]]) - means) * head.coef_[:, 0]
     by_name = {name: weight for name, _, weight in told.columns}
     np.testing.assert_allclose([by_name["a"], by_name["b"]], exact, atol=0.1 * np.abs(exact).max())
+
+
+def test_rows_that_read_alike_are_asked_about_once_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"a": float(v), "b": float(w), "c": 1.0} for v, w in zip(rng.normal(size=60), np.arange(60) % 2, strict=True)
+    ]
+    y = (np.array([r["a"] + r["b"] for r in rows]) > 0.5).astype(int)
+    data = Dataset("table", rows, np.arange(60).astype(str), y, "label", ("low", "high"), inputs=("a", "b", "c"))
+    model = fitted(data, backbones.get("columns", data), "linear_probe")
+    asked: list[int] = []
+
+    def counted(score: Score, some: Dataset) -> np.ndarray:
+        asked.append(len(some))
+        return score.of(model.technique.predict_proba(model.activations(some)))
+
+    monkeypatch.setattr(Score, "rows", counted)
+    explainer = Explainer(model, data)
+    told = explainer(data, 0, 1, 0)
+    each = iter(range(10**6))
+    monkeypatch.setattr(explainer_file, "_key", lambda _: next(each))
+    plain = Explainer(model, data)(data, 0, 1, 0)
+    assert told.columns == [[n, v, pytest.approx(w, abs=1e-12)] for n, v, w in plain.columns]
+    assert asked[0] < 0.6 * asked[1]
+    assert explainer(data, 0, 1, 0) is told
+    assert len(asked) == 2
 
 
 def test_rows_for_which_there_is_no_time_are_counted() -> None:
@@ -303,6 +348,21 @@ def test_pairs_are_explained_by_what_their_rows_share() -> None:
     assert (pair["true"], pair["said"], pair["rows"], pair["explained"]) == ("plain", "marked", 2, 2)
     assert pair["pulls"][0][0] == TOKEN
     assert pair["pulls"][0][2] == 2
+
+
+def test_one_label_of_several_is_named_and_a_number_has_no_logits() -> None:
+    why_ = {"way": "weights", "against": None, "score": 0.052, "base": 0.05, "missed": 0.0, "note": "", "where": ""}
+    why_ |= {"words": [["dear", 0.00213], ["old", -0.00013]], "columns": [], "picture": None}
+    row = {"row": "7", "predicted": "a, b", "true": "a", "confidence": 0.9, "text": None, "picture": None}
+    one, number = ({**row, "explanation": {**why_, "toward": toward}} for toward in ("b", ""))
+    assert explained([one], [], []).startswith("7: a, b, labelled a; for b: dear +0.00")
+    assert ": dear +0.00213, old -0.00013" in explained([number], [], [])
+    drawn = why(number["explanation"])
+    assert drawn is not None
+    assert drawn["what"] == "Orange speaks for a higher number, blue for a lower one."
+    assert drawn["sum"] == "Said 0.052: 0.05 before anything is seen, +0.002 in all."
+    told = {"created": "2026-01-02", "notes": [], "confused": [], "ways": {}, "command": "x"}
+    assert ("logits" in page({**told, "rows": [one]}), "logits" in page({**told, "rows": [number]})) == (True, False)
 
 
 def test_no_text_of_a_user_becomes_markup_on_the_page() -> None:

@@ -80,7 +80,7 @@ class Backbone(ABC):
 
     name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
     licence: str = "unknown"
-    blank: int = 0  # the id of a token that says nothing, where the input kind is "ids"
+    blank: int | tuple[int, ...] = 0  # the id (or characters) of a token that says nothing, where the input is "ids"
 
     @classmethod
     def reads(cls, folder: Path, config: dict[str, Any]) -> bool:

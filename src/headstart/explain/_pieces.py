@@ -53,7 +53,7 @@ def by_gradient(whole: Whole, text: str, score: Score) -> tuple[list[Piece], np.
         raise NotApplicable(f"{backbone.name} says where {len(spans)} of its {batch.values.shape[1]} tokens stand")
     values = batch.values.to(device())
     blank = values.clone()
-    blank[:, torch.tensor([end > start for start, end in spans])] = backbone.blank
+    blank[:, torch.tensor([end > start for start, end in spans])] = torch.as_tensor(backbone.blank).to(blank)
     weights, empty, told = integrated(whole, place, values, blank, score)
     owner = np.full(max(len(text), 1), -1)
     for i, part in enumerate(parts):

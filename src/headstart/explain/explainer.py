@@ -74,9 +74,19 @@ class Explainer:
             raise NotApplicable(f"what {model.card.technique} says of a row depends on the rows beside it")
         self.model = model
         self.background = background
+        self._known: dict[tuple[str, int, int | None], Explanation] = {}
 
     def __call__(self, data: Dataset, row: int, toward: int = 0, against: int | None = None) -> Explanation:
-        """Why the row at a position is `toward` (a class code) more than `against`; a number needs neither."""
+        """Why the row at a position is `toward` (a class code) more than `against`; a number needs neither.
+
+        What was explained before is remembered: the surest mistakes are also the examples of their pair of classes.
+        """
+        asked = (str(data.ids[row]), toward, against)
+        if asked not in self._known:
+            self._known[asked] = self._new(data, row, toward, against)
+        return self._known[asked]
+
+    def _new(self, data: Dataset, row: int, toward: int, against: int | None) -> Explanation:
         card = self.model.card
         score = Score(self.model, toward, against)
         one = data.take(np.array([row]))
@@ -101,7 +111,7 @@ class Explainer:
                 raise self.whole
             return way(self.whole)
         except NotApplicable as error:
-            return replace(other(), note=error.seen)
+            return replace(other(), note=f"not by gradient: {error.seen}")
 
     def _image(self, one: Dataset, score: Score) -> Explanation:
         row, backbone = one.rows[0], self.model.backbone
@@ -129,6 +139,9 @@ class Explainer:
 
     def _text(self, one: Dataset, score: Score) -> Explanation:
         text = one.rows[0]
+        if not pieces(text):
+            told = float(score.rows(one)[0])
+            return Explanation("shapley", "", None, told, told, note="the row has no words")
         if self.model.card.technique == "tfidf":
             return _of_words("weights", *counted(score, text))
 
@@ -177,14 +190,24 @@ class Explainer:
         return [self.background.rows[int(i)] for i in np.resize(rows, CHEAP)]
 
     def _told(self, one: Dataset, rows: list[Any], score: Score) -> np.ndarray:
-        many = one.take(np.zeros(len(rows), dtype=int))
-        return score.rows(replace(many, rows=rows, ids=np.arange(len(rows)).astype(str)))
+        """(n,) scores of rows; those that read alike are asked about once."""
+        first: dict[Any, int] = {}
+        place = [first.setdefault(_key(row), len(first)) for row in rows]
+        own = [rows[i] for i in np.unique(place, return_index=True)[1]]
+        many = one.take(np.zeros(len(own), dtype=int))
+        return score.rows(replace(many, rows=own, ids=np.arange(len(own)).astype(str)))[place]
 
 
 def _mixed(row: Any, other: Any, present: np.ndarray) -> Any:
     if isinstance(row, dict):
         return {k: v if here else other.get(k) for (k, v), here in zip(row.items(), present, strict=True)}
     return np.where(present, row, other)
+
+
+def _key(row: Any) -> Any:
+    """What two rows have in common that read alike: of one picture, the cells that are shown."""
+    part = row.shown if isinstance(row, Cells) else row
+    return part.tobytes() if isinstance(part, np.ndarray) else repr(part)
 
 
 def _of_words(way: str, parts: list[Piece], weights: np.ndarray, base: float, told: float) -> Explanation:

@@ -17,7 +17,10 @@ def page(told: dict[str, Any]) -> str:
     wrong = all(row["true"] is not None for row in rows)
     template = environment().get_template("explain.html.j2")
     title = "Why it was wrong" if wrong and rows else "Why it said so"
-    return template.render(told=told, rows=rows, confused=confused(told["confused"]), css=css(), title=title)
+    number = any(row.get("explanation") and not row["explanation"]["toward"] for row in told["rows"])
+    return template.render(
+        told=told, rows=rows, confused=confused(told["confused"]), css=css(), title=title, number=number
+    )
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
@@ -41,14 +44,14 @@ def why(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
     words, columns = explanation["words"], explanation["columns"][:COLUMNS]
     top = max((abs(part[-1]) for part in (*words, *columns)), default=0.0) or 1.0
     toward, against = explanation["toward"] or "a higher number", explanation["against"]
-    other = f"for {against}" if against else "against it"
+    other = f"for {against}" if against else "against it" if explanation["toward"] else "for a lower one"
     place = f" It is strongest {explanation['where']}." if explanation["where"] else ""
     return {
         "what": f"Orange speaks for {toward}, blue {other}.{place}", "sum": _sum(explanation),
         "note": explanation["note"], "picture": safe(explanation["picture"]),
-        "words": [(word, *_mark(weight, top)) for word, weight in _stretch(words)],
+        "words": [(word, *_mark(weight, top, explanation)) for word, weight in _stretch(words)],
         "cut": len(words) > WORDS,
-        "columns": [(name, value, *_mark(weight, top)) for name, value, weight in columns],
+        "columns": [(name, value, *_mark(weight, top, explanation)) for name, value, weight in columns],
     }  # fmt: skip
 
 
@@ -57,7 +60,7 @@ def confused(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for pair in pairs:
         top = max((weight for _, weight, _ in pair["pulls"]), default=0.0) or 1.0
-        pulls = [(name, *_mark(weight, top), rows) for name, weight, rows in pair["pulls"]]
+        pulls = [(name, *_mark(weight, top, {"toward": pair["said"]}), rows) for name, weight, rows in pair["pulls"]]
         pictures = [p for p in map(safe, pair["pictures"]) if p]
         found.append({**pair, "pulls": pulls, "picture": safe(pair["picture"]), "pictures": pictures})
     return found
@@ -68,10 +71,19 @@ def safe(uri: Any) -> str | None:
     return uri if isinstance(uri, str) and uri.startswith("data:image/") else None
 
 
-def _mark(weight: float, top: float) -> tuple[str, str, str]:
+def signed(weight: float, why: dict[str, Any]) -> str:
+    """A weight as an explanation shows it: logits to two decimals, of a number to three digits, whatever its unit.
+
+    >>> signed(-0.00512, {"toward": "spam"}), signed(-0.00512, {"toward": ""})
+    ('-0.01', '-0.00512')
+    """
+    return f"{weight:+.2f}" if why["toward"] else f"{weight:+.3g}"
+
+
+def _mark(weight: float, top: float, explanation: dict[str, Any]) -> tuple[str, str, str]:
     share = abs(weight) / top
     side = ("for" if weight > 0 else "against") if share >= FAINT else ""
-    return side, f"{share if side else 0.0:.2f}", f"{weight:+.2f}"
+    return side, f"{share if side else 0.0:.2f}", signed(weight, explanation)
 
 
 def _stretch(words: list[list[Any]]) -> list[list[Any]]:
@@ -86,8 +98,12 @@ def _stretch(words: list[list[Any]]) -> list[list[Any]]:
 def _sum(explanation: dict[str, Any]) -> str:
     """What the weights add up to, in one line."""
     if explanation["base"] is None:
-        return f"Score {explanation['score']:+.2f}."
-    total = explanation["score"] - explanation["base"] - explanation["missed"]
-    line = f"Score {explanation['score']:+.2f}: {explanation['base']:+.2f} before anything is seen, {total:+.2f} in all"
+        return f"Score {signed(explanation['score'], explanation)}."
     missed = explanation["missed"]
-    return line + (f", {missed:+.2f} not accounted for." if abs(missed) >= 0.005 else ".")
+    total = signed(explanation["score"] - explanation["base"] - missed, explanation)
+    if explanation["toward"]:
+        line = f"Score {explanation['score']:+.2f}: {explanation['base']:+.2f} before anything is seen, {total} in all"
+    else:
+        line = f"Said {explanation['score']:.4g}: {explanation['base']:.4g} before anything is seen, {total} in all"
+    least = 0.005 * (1.0 if explanation["toward"] else abs(explanation["score"]))
+    return line + (f", {signed(missed, explanation)} not accounted for." if abs(missed) >= max(least, 1e-12) else ".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from headstart.report.explain import signed
 from headstart.result import Result
 
 WIDTH = 100
@@ -140,7 +141,7 @@ def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: lis
 def explained(rows: list[dict[str, Any]], confused: list[dict[str, Any]], notes: list[str]) -> str:
     """Why rows were answered as they were, as plain lines: the heaviest words and columns; maps are on the page.
 
-    >>> why = {"toward": "a", "against": "b", "words": [["dear", 1.5]], "columns": [], "where": ""}
+    >>> why = {"toward": "a", "against": "b", "words": [["dear", 1.5]], "columns": [], "where": "", "note": ""}
     >>> print(explained([{"row": "7", "predicted": "a", "true": None, "explanation": why}], [], []))
     7: a (against b): dear +1.50
     <BLANKLINE>
@@ -153,7 +154,8 @@ def explained(rows: list[dict[str, Any]], confused: list[dict[str, Any]], notes:
             parts = [*why["words"], *([f"{name} {value}", weight] for name, value, weight in why["columns"])]
             parts = sorted(parts, key=lambda part: -abs(part[1]))[:5]
             line += f" (against {why['against']})" if why["against"] and row["true"] is None else ""
-            line += ": " + (", ".join(f"{n} {w:+.2f}" for n, w in parts) or why["where"])
+            line += f"; for {why['toward']}" if why["toward"] and not why["against"] else ""  # one label of several
+            line += ": " + (", ".join(f"{n} {signed(w, why)}" for n, w in parts) or why["where"] or why["note"])
         lines.append(line)
     for pair in confused:
         pulled = ", ".join(f"{name} {weight:+.2f}" for name, weight, _ in pair["pulls"][:6]) or pair["where"]

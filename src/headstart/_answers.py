@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+import headstart
 from headstart.data import roles
 from headstart.data.dataset import Dataset
 from headstart.data.read import read
 from headstart.data.sources import open_source
 from headstart.data.targets import as_number
 from headstart.errors import DataError
+from headstart.model import Card
+from headstart.outcome import environment
 from headstart.plan import AdaptationPlan
+from headstart.result import Result
 from headstart.selection.guard import Decision, favourite
 from headstart.selection.metrics import interval, metric_for, paired
 from headstart.selection.sequential import Duel, duel
@@ -32,6 +37,32 @@ def changes(other: Dataset, classes: tuple[str, ...], before: np.ndarray, told: 
         "changed": {"rows": len(changed), "some": some},
         "agreement": {str(c): float((now[was == k] == k).mean()) for k, c in enumerate(classes) if (was == k).any()},
     }
+
+
+def decided(
+    plan: AdaptationPlan, decision: Decision, card: Card, data: dict[str, Any], test: dict[str, Any],
+    told: dict[str, Any],
+) -> Result:  # fmt: skip
+    """The result of an adaptation: what was decided and why, what ships, and what else is `told` of it."""
+    verb = f"adapted by {decision.method}" if decision.method else "declined"
+    return Result(
+        command=plan.command(), headstart=headstart.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"), plan=plan.given(), data=data,
+        best={
+            "backbone": card.backbone, "technique": card.technique, "cut": card.cut, "role": "pretrained",
+            "params": card.params,
+        },
+        test=test,
+        verdict={
+            "helped": None, "gain": None, "low": None, "high": None, "against": [],
+            "words": f"Adaptation {verb}: {decision.words}.",
+        },
+        adaptation={
+            "decision": "adapted" if decision.method else "declined", "method": decision.method,
+            "why": decision.words, "votes": decision.to_json(), **told,
+        },
+        environment=environment(),
+    )  # fmt: skip
 
 
 def by_labels(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,21 @@ from threadpoolctl import threadpool_limits
 
 import headstart
 from headstart import _discover, backbones
-from headstart._answers import by_labels, changes, score
+from headstart._answers import by_labels, changes, decided, score
 from headstart._compute import threads
 from headstart._entries import readable
 from headstart._listen import Listener
 from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, guess
 from headstart.activations.activations import Activations
 from headstart.adaptation._source import Source
-from headstart.audit._shift import Shift, shift
+from headstart.audit._shift import shift
 from headstart.data.dataset import Dataset
 from headstart.data.read import read_rows
 from headstart.errors import DataError, PlanError
 from headstart.evidence import both_domains, show
 from headstart.job import Job
 from headstart.model import Card, Model
-from headstart.outcome import described, environment
+from headstart.outcome import described
 from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
 from headstart.selection.calibration import apply, temperature
@@ -114,10 +113,13 @@ class _Adaptation(Job):
             chosen = menu[decision.method] if decision.method else floor
             model = self._ship(data, reader, chosen)
             told, before = model.scores(other, self.store), floor.fitted(Z)
-            result = self._result(data, other, seen, decision, chosen, told, before, model)
-            plain = interval(metric_for(y[data.rows_of("train")], "label"), floor.outlook.y, floor.outlook.told_held)
-            result.adaptation |= {"source_only": plain, **guess(chosen, floor, menu, plan.seed)}
-            result.adaptation |= {"labels": asked} if asked else {}
+            metric, known = metric_for(y[data.rows_of("train")], "label"), floor.outlook.y
+            test, plain = (interval(metric, known, c.outlook.told_held) for c in (chosen, floor))
+            result = decided(plan, decision, model.card, described(data), test, {
+                "source_only": plain, "shipped": chosen.name, **guess(chosen, floor, menu, plan.seed),
+                "shift": seen.to_json(), **changes(other, data.classes, before, told),
+                **({"labels": asked} if asked else {}),
+            })  # fmt: skip
             if score_target:
                 result.adaptation["scored"] = score(plan, other, data.classes, told, before)
             after = chosen.fitted.learnt if decision.method else None
@@ -155,39 +157,6 @@ class _Adaptation(Job):
         adapter = chosen.fitted.adapter if own else None
         Model(card, backbone, chosen.fitted.head, adapter=adapter, source=source).save(folder)
         return Model.load(folder)
-
-    def _result(
-        self, data: Dataset, other: Dataset, seen: Shift, decision: Decision, chosen: Candidate, told: np.ndarray,
-        before: np.ndarray, model: Model,
-    ) -> Result:  # fmt: skip
-        assert data.target is not None
-        metric = metric_for(data.target[data.rows_of("train")], "label")
-        outlook = chosen.outlook
-        verb = f"adapted by {decision.method}" if decision.method else "declined"
-        adaptation = {
-            "decision": "adapted" if decision.method else "declined",
-            "method": decision.method,
-            "why": decision.words,
-            "shipped": chosen.name,
-            "votes": decision.to_json(),
-            "shift": seen.to_json(),
-            **changes(other, data.classes, before, told),
-        }  # fmt: skip
-        return Result(
-            command=self.plan.command(), headstart=headstart.__version__,
-            created=datetime.now(UTC).isoformat(timespec="seconds"), plan=self.plan.given(),
-            data=described(data),
-            best={
-                "backbone": model.card.backbone, "technique": chosen.technique, "cut": chosen.cut,
-                "role": "pretrained", "params": chosen.fitted.head.get_params(),
-            },
-            test=interval(metric, outlook.y, outlook.told_held),
-            verdict={
-                "helped": None, "gain": None, "low": None, "high": None, "against": [],
-                "words": f"Adaptation {verb}: {decision.words}.",
-            },
-            adaptation=adaptation, environment=environment(),
-        )  # fmt: skip
 
 
 def _finite(ours: Activations, theirs: Activations, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -181,7 +181,7 @@ class Model:
             raise NotApplicable(f"the model answers a {card.target_kind}", expected="classes, one a row")
         if self.adapter is not None:
             raise NotApplicable(
-                f"the model was adapted already, by {card.adapter}", expected="the one that it came from",
+                "the model was adapted already", expected="the one that it came from",
                 do="name the run that was adapted",
             )  # fmt: skip
         if self.by_group is not None:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 import headstart
 from headstart import _discover
-from headstart._answers import by_labels, changes, score
+from headstart._answers import by_labels, changes, decided, score
 from headstart._methods import FLOOR, HEAD, vectors
 from headstart.adaptation._source import Source
 from headstart.adaptation.source_free._base import SourceFree
-from headstart.audit._moved import Moved, moved
-from headstart.data.dataset import Dataset
+from headstart.audit._moved import moved
 from headstart.errors import NotApplicable
 from headstart.evidence import both_domains, show
 from headstart.job import Job
 from headstart.model import Model, load
-from headstart.outcome import environment
 from headstart.plan import AdaptationPlan
 from headstart.result import Result, write_json
 from headstart.selection.calibration import apply, temperature
@@ -130,8 +127,17 @@ class WithoutSource(Job):
             chosen = menu[decision.method] if decision.method else floor
             shipped = self._ship(model, chosen, decision.method)
             told = shipped.scores(other, self.store)
-            result = self._result(model, source, other, seen, decision, told, before)
-            result.adaptation |= {"labels": asked} if asked else {}
+            data = {
+                "modality": model.card.modality, "target_kind": "label", "rows": source.rows,
+                "counts": {"train": source.rows}, "classes": list(model.card.classes), "notes": list(other.notes),
+                "skipped": [list(s) for s in other.skipped],
+            }  # fmt: skip
+            value, low, high = source.estimate(before)
+            result = decided(plan, decision, shipped.card, data, source.score, {
+                "source_free": True, "source_only": source.score, "shipped": decision.method or FLOOR,
+                "estimate": value, "low": low, "high": high, "estimate_off": OFF, "shift": seen.to_json(),
+                **changes(other, model.card.classes, before, told), **({"labels": asked} if asked else {}),
+            })  # fmt: skip
             if score_target:
                 named = replace(plan, target=plan.target or model.card.target)
                 result.adaptation["scored"] = score(named, other, model.card.classes, told, before)
@@ -165,42 +171,3 @@ class WithoutSource(Job):
         source = None if method else model.source
         Model(card, model.backbone, chosen.head, adapter=chosen.way, source=source).save(folder)
         return Model.load(folder)
-
-    def _result(
-        self, model: Model, source: Source, other: Dataset, seen: Moved, decision: Decision, told: np.ndarray,
-        before: np.ndarray,
-    ) -> Result:  # fmt: skip
-        card = model.card
-        value, low, high = source.estimate(before)
-        verb = f"adapted by {decision.method}" if decision.method else "declined"
-        adaptation = {
-            "decision": "adapted" if decision.method else "declined",
-            "method": decision.method,
-            "why": decision.words,
-            "source_free": True,
-            "source_only": source.score,
-            "shipped": decision.method or FLOOR,
-            "estimate": value, "low": low, "high": high, "estimate_off": OFF,
-            "votes": decision.to_json(),
-            "shift": seen.to_json(),
-            **changes(other, card.classes, before, told),
-        }  # fmt: skip
-        return Result(
-            command=self.plan.command(), headstart=headstart.__version__,
-            created=datetime.now(UTC).isoformat(timespec="seconds"), plan=self.plan.given(),
-            data={
-                "modality": card.modality, "target_kind": "label", "rows": source.rows,
-                "counts": {"train": source.rows}, "classes": list(card.classes), "notes": list(other.notes),
-                "skipped": [list(s) for s in other.skipped],
-            },
-            best={
-                "backbone": card.backbone, "technique": card.technique, "cut": card.cut, "role": "pretrained",
-                "params": card.params,
-            },
-            test=source.score,
-            verdict={
-                "helped": None, "gain": None, "low": None, "high": None, "against": [],
-                "words": f"Adaptation {verb}: {decision.words}.",
-            },
-            adaptation=adaptation, environment=environment(),
-        )  # fmt: skip

@@ -164,8 +164,9 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[mi
 
     Use it where rows of another site or style are to be predicted and none of them is labelled. There is no argument
     through which a label of the target could enter; `method` names one way of `headstart list adaptation`, "auto"
-    leaves it to validators, of which most must agree beyond noise, or nothing is adapted. Rows as `TransferClassifier`
-    takes them. After `fit`, `method_` is what was used (None: nothing), `decision_` the votes, `shift_` what differs.
+    leaves it to the guard: the target's clusters or most validators must speak for a method beyond noise, or nothing is
+    adapted. Rows as `TransferClassifier` takes them. After `fit`, `method_` is what was used (None: nothing),
+    `decision_` the votes, `shift_` what differs.
 
     >>> rng = np.random.default_rng(0)
     >>> X, y = rng.normal(size=(80, 2)) + np.repeat([[0, 0], [4, 4]], 40, axis=0), np.repeat(["a", "b"], 40)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -218,13 +217,11 @@ class Job:
         new = self.store.unread(reader, data, self._cuts(reader, data), precision=self.plan.precision)
         if len(new) and reader.name not in self.store.speed:
             self._get(reader, data.take(new[: 2 * PILOT]), "pooled")
-        rate = self.store.speed.get(reader.name, math.inf)
+        rate = self.store.speed.get(reader.name)  # of what is never kept, none is known: it is read in no time
         late = FEATURE_SHARE * self.clock.left(keep=self.tail)  # where loading alone took its share
-        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), late)
-        fits = self.journal.once(
-            "rows" if backbone else "rows-classical",
-            lambda: int(rate * time_for_it) if len(new) > rate * time_for_it else len(data),
-        )
+        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), late, 0.0)
+        able = len(data) if rate is None or len(new) <= rate * time_for_it else int(rate * time_for_it)
+        fits = self.journal.once("rows" if backbone else "rows-classical", lambda: able)
         if fits >= len(data):
             return data, backbone
         if backbone and fits < min(LEAST_ROWS, len(data) // 2):

@@ -20,9 +20,11 @@ from tests.made.data import image_folder
 import headstart
 from headstart import backbones
 from headstart._listen import Listener
+from headstart.data.read import read
 from headstart.errors import ModelError, PlanError
 from headstart.job import Job
 from headstart.plan import Plan
+from headstart.selection.race import Clock
 
 GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
 BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
@@ -68,6 +70,15 @@ def test_only_rows_that_the_budget_allows_are_read(place: Path) -> None:
         job.store.speed = {}
         again, _ = job._afford(data, None)  # settled once, and nothing is read for it
         assert set(again.ids) == set(some.ids)
+    finally:
+        job.stop()
+
+
+def test_what_costs_nothing_to_read_is_read_when_the_budget_is_over(place: Path) -> None:
+    job = Job(Plan(str(place / "reviews.csv"), target="mood", out=str(place / "over"), budget=1), Listener())
+    try:
+        job.clock = Clock(1, spent=5)
+        assert len(job._afford(job._read(), None)[0]) == 160
     finally:
         job.stop()
 
@@ -126,7 +137,6 @@ def test_an_altered_model_is_refused(finished: Path, tmp_path: Path) -> None:
 
 
 def test_test_labels_change_nothing_that_ships(finished: Path, place: Path, tmp_path: Path) -> None:
-    from headstart.data.read import read
 
     frame = reviews()
     data = read(place / "reviews.csv", target="mood")

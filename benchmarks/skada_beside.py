@@ -78,7 +78,7 @@ def table(rows: list[Row], ours: list[Row], command: str) -> str:
         line("headstart's methods in hindsight", floors, best, best),
     ]  # fmt: skip
     for scorer in rows[0]["scores"][FLOOR]:
-        chosen = column(lambda r, s=scorer: r["right"][favourite(r, s)], rows)  # type: ignore[misc]
+        chosen = column(lambda r, s=scorer: r["right"][favourite(r, s)], rows)
         lines.append(line(f"skada, {scorer}", base, chosen, top))
     lines += [line("skada's methods in hindsight", base, top, top), ""]
     lines += ["| skada's method, always used | runs | mean gain | harmed |", "|---|---|---|---|"]

@@ -1,4 +1,4 @@
-"""What an adaptation changed on the target, a few of its labels where they were asked for, and how right it was."""
+"""What an adaptation decided and changed on the target, a few labels where they were asked for, how right it was."""
 
 from __future__ import annotations
 

@@ -96,6 +96,7 @@ class Job:
         folder = cache or kept
         self.store = ActivationStore(Path(folder) if folder else None)
         self.stages: dict[str, float] = {}
+        self._bytes: dict[str, dict[str, float]] = {}  # of a row, by backbone and cut
 
     def go(self) -> Result:
         """All stages in order."""
@@ -288,11 +289,11 @@ class Job:
             return {"pooled"}
         names = asked(self.plan, data)
         wanted = {make(n).where(reader.cuts) for n in (*names, *FLOOR)} & set(reader.cuts) - {"pooled"}
-        size = {
-            cut: value.nbytes / 4 * len(data)
-            for cut, value in reader.prefix(reader.prepare(data.rows[:4]), wanted).items()
-        }
-        return {"pooled", *(cut for cut in wanted if size[cut] <= LIGHT)}
+        size = self._bytes.setdefault(reader.name, {})
+        if new := wanted - set(size):
+            some = reader.prefix(reader.prepare(data.rows[:4]), new)
+            size |= {cut: value.nbytes / 4 for cut, value in some.items()}
+        return {"pooled", *(cut for cut in wanted if size[cut] * len(data) <= LIGHT)}
 
     def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, seen.data.fingerprint

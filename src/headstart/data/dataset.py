@@ -51,7 +51,10 @@ class Dataset:
         """The rows at integer positions (or a boolean mask), in that order."""
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index
-        pick: Any = lambda a: None if a is None else a[index]  # noqa: E731
+
+        def pick(values: Any) -> Any:
+            return None if values is None else values[index]
+
         own: Any = self.rows
         rows: Any = own[index] if isinstance(own, np.ndarray) else [own[i] for i in index]
         return replace(

@@ -17,7 +17,7 @@ from headstart.errors import BrokenRow
 
 SUFFIXES = frozenset(
     f".{ending}"
-    for ending in "jpg jpeg jpe jfif png gif bmp dib webp tif tiff ppm pgm pbm avif jp2".split()  # noqa: SIM905
+    for ending in "jpg jpeg jpe jfif png gif bmp dib webp tif tiff ppm pgm pbm avif jp2".split()  # noqa: SIM905  (a line)
 )
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 MOST_PIXELS = 80_000_000  # decoded at once: about 240 MB; a larger JPEG is decoded at 1/2, 1/4 or 1/8 scale
@@ -102,8 +102,8 @@ def _open(row: Any, at_least: int | None) -> Image.Image:
         return _from_array(row)
     if isinstance(row, Image.Image):
         return row
-    source = io.BytesIO(row) if isinstance(row, bytes | bytearray | memoryview) else Path(row).open("rb")  # noqa: SIM115
-    with source:
+    in_memory = isinstance(row, bytes | bytearray | memoryview)
+    with io.BytesIO(row) if in_memory else Path(row).open("rb") as source:
         image = _identify(source)
         if image.format in ("JPEG", "MPO"):
             _scale_down(image, at_least)

@@ -53,7 +53,8 @@ def summary(floor: str, name: str) -> str:
         if path.exists():
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in tree.body:
-                named = isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name.replace("_", "").lower()
-                if named == name.replace("_", ""):
-                    return (ast.get_docstring(node) or "").partition("\n")[0]  # type: ignore[arg-type]
+                if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+                    continue
+                if node.name.replace("_", "").lower() == name.replace("_", ""):
+                    return (ast.get_docstring(node) or "").partition("\n")[0]
     return "(from another package)"

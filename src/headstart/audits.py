@@ -120,8 +120,8 @@ class _Auditor:
             return self._own(self.plan.attributes), ""
         card = self.model.card
         like = Dataset(
-            card.modality, [], np.array([]), target_kind=card.target_kind, classes=card.classes, inputs=card.inputs  # type: ignore[arg-type]
-        )  # fmt: skip
+            card.modality, [], np.array([]), target_kind=card.target_kind, classes=card.classes, inputs=card.inputs
+        )
         fresh = read_known(source, like=like, target=self.target, beside=self.plan.attributes)
         whose = str(source) if isinstance(source, str | Path) else "(in memory)"
         try:

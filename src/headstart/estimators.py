@@ -17,7 +17,7 @@ TRY = ("ridge", "linear_probe", "knn")  # what technique="auto" chooses from, by
 FOLDS = 5
 
 
-class _Transfer(BaseEstimator):  # type: ignore[misc]
+class _Transfer(BaseEstimator):
     """What classifier and regressor share: rows to activations, a technique on top."""
 
     def __init__(
@@ -98,7 +98,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         return cast(str, technique.where(cuts))
 
 
-class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
+class TransferClassifier(ClassifierMixin, _Transfer):
     """A pre-trained network and the technique that suits the rows, as a scikit-learn classifier.
 
     Use it inside pipelines, grid searches and notebooks; use `headstart.run` for a verdict and a report. `X` is a list
@@ -131,7 +131,7 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
         return np.asarray(self.classes_[told])
 
 
-class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]
+class TransferRegressor(RegressorMixin, _Transfer):
     """A pre-trained network and the technique that suits the rows, as a scikit-learn regressor.
 
     Use and rows as `TransferClassifier`; targets are numbers.
@@ -159,7 +159,7 @@ class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]
         return np.asarray(self.technique_.predict_proba(self._see(X))[:, 0])
 
 
-class DomainAdaptationClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
+class DomainAdaptationClassifier(ClassifierMixin, _Transfer):
     """A classifier learnt on labelled source rows for unlabelled target rows, adapted where that is safe.
 
     Use it where rows of another site or style are to be predicted and none of them is labelled. There is no argument

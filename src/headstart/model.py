@@ -21,7 +21,7 @@ from headstart.audit._familiar import Familiar
 from headstart.audit._levels import Levels
 from headstart.audit.repair._rule import Rule, coins
 from headstart.backbones._base import Backbone
-from headstart.data.dataset import Dataset
+from headstart.data.dataset import Dataset, Modality, TargetKind
 from headstart.errors import DataError, ModelError, NotApplicable
 from headstart.result import write_json
 from headstart.selection.calibration import apply
@@ -40,9 +40,9 @@ class Card:
     technique: str
     cut: str
     params: dict[str, Any]
-    target_kind: str
+    target_kind: TargetKind
     classes: tuple[str, ...]
-    modality: str
+    modality: Modality
     inputs: tuple[str, ...] = ()  # columns that a table or CSV must have
     target: str | None = None
     temperature: float = 1.0

@@ -79,11 +79,12 @@ def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Mo
         technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
     judged = "known" if "known" in winner.scores else "valid"
     y, told = seen.target[ground.known if judged == "known" else ground.valid], winner.scores[judged]
+    assert data.target_kind is not None
     card = Card(
         backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
-        target_kind=str(data.target_kind), classes=data.classes, modality=data.modality, inputs=data.inputs,
+        target_kind=data.target_kind, classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
-        **trust(told, y, str(data.target_kind)),
+        **trust(told, y, data.target_kind),
     )  # fmt: skip
     summary = None
     if data.target_kind == "label" and read is not None and read.kind in FLAT and not technique.together:

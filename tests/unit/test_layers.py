@@ -58,6 +58,12 @@ def test_a_name_may_end_lower_and_pool_otherwise(tmp_path: Path) -> None:
     assert (again.cuts, again.fingerprint) == (lower.cuts, lower.fingerprint)
 
 
+def test_where_tokens_stand_and_what_is_blank_do_not_depend_on_where_a_network_ends() -> None:
+    whole, lower = backbones.get("minilm"), backbones.get("minilm#layer.2+max")
+    assert lower.spans(TEXTS[0]) == whole.spans(TEXTS[0])
+    assert lower.blank == backbones.get("scratch:minilm").blank == whole.blank != 0
+
+
 def test_maps_pool_as_well_and_places_that_are_not_there_are_named() -> None:
     lite = backbones.get("efficientnet_lite0#blocks.4+gem")
     picture = [np.zeros((60, 60, 3), dtype=np.uint8)]

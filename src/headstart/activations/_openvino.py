@@ -167,5 +167,5 @@ def _example(backbone: Backbone) -> tuple[Tensor, ...]:
         mask = torch.ones(2, 9, dtype=torch.bool)
         mask[1, 5:] = False
         return torch.randint(5, 100, (2, 9)), mask
-    size = backbone.preparation.size  # type: ignore[attr-defined]
+    size = backbone.preparation.size
     return (torch.zeros(2, 3, size, size, dtype=torch.uint8),)

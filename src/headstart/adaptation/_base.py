@@ -27,7 +27,7 @@ class Adapted:
     weight: np.ndarray
 
 
-class Served(BaseEstimator):  # type: ignore[misc]
+class Served(BaseEstimator):
     """What a model keeps of a way of adaptation: how target rows come to its head, and what its answers become.
 
     Settings are the keywords of `__init__`; what is needed later is kept in attributes that end in an underscore.

@@ -37,7 +37,7 @@ class Stage:
 
 def untraced(module: nn.Module) -> None:
     """Say to a compiler that a module depends on its input in ways that a recorded graph would lose or not gain by."""
-    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]  # torch does not export it
         raise RuntimeError(f"{type(module).__name__} is run as it is, not compiled")
 
 
@@ -73,14 +73,15 @@ class Backbone(ABC):
     is always called "pooled" and gives one vector a row.
     """
 
-    modalities: ClassVar[frozenset[str]]  # of {"image", "text", "table", "vector"}
-    input_kind: ClassVar[Kind]
+    modalities: frozenset[str]  # of {"image", "text", "table", "vector"}
+    input_kind: Kind
     pretrained: bool = True
     endings: ClassVar[tuple[str, ...]] = ()  # of single files that hold such a network
 
     name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
     licence: str = "unknown"
     blank: int | tuple[int, ...] = 0  # the id (or characters) of a token that says nothing, where the input is "ids"
+    preparation: Any = None  # how pictures become pixels; worker processes are handed it alone
 
     @classmethod
     def reads(cls, folder: Path, config: dict[str, Any]) -> bool:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.backbones._base import Backbone, Batch, Stage
+from headstart.backbones._around import Around
+from headstart.backbones._base import Backbone, Stage
 from headstart.backbones._pool import POOLINGS, Concat, Pool
 from headstart.errors import WeightsError
 
 
-class Layer(Backbone):
+class Layer(Around):
     """Another backbone up to one of its cuts, pooled; or the last k of its layers, pooled and side by side."""
 
     def __init__(self, inner: Backbone, where: str) -> None:
-        self.inner, self.where = inner, where
-        self.name, self.licence, self.pretrained = f"{inner.name}#{where}", inner.licence, inner.pretrained
-        self.modalities, self.input_kind = inner.modalities, inner.input_kind  # type: ignore[misc]
+        super().__init__(inner, f"{inner.name}#{where}")
+        self.where, self.pretrained = where, inner.pretrained
         first, _, second = where.partition("+")
         cut, how = ("", first) if first in POOLINGS and not second else (first, second or "mean")
         deep = [s.name for s in inner.stages() if s.kind in ("tokens", "map")]
@@ -39,23 +38,6 @@ class Layer(Backbone):
     def preprocessing(self) -> dict[str, Any]:
         """That of the whole network, and where it ends."""
         return {**self.inner.preprocessing, "layer": self.where}
-
-    @property
-    def preparation(self) -> Any:
-        """That of the whole network (pictures only)."""
-        return self.inner.preparation  # type: ignore[attr-defined]
-
-    def prepare(self, rows: Sequence[Any]) -> Batch:
-        """As the whole network."""
-        return self.inner.prepare(rows)
-
-    def prepare_quickly(self, rows: Sequence[Any]) -> Batch:
-        """As the whole network."""
-        return self.inner.prepare_quickly(rows)
-
-    def tokens(self, rows: Sequence[Any]) -> list[list[int]]:
-        """As the whole network."""
-        return self.inner.tokens(rows)
 
     def stages(self) -> list[Stage]:
         """The stages below the cut and a pooling."""

@@ -92,7 +92,8 @@ def _in_order(model: Model, rows: Dataset, online: Online | None) -> Iterator[li
     broken = dict(zip(rows.gaps, rows.skipped[len(unplaced) :], strict=True))
     place = 0
     for block, scores in model.stream(rows, online):
-        for name, decision, row in zip(block.names, model.decide(scores), scores, strict=True):  # type: ignore[arg-type]
+        assert block.names is not None  # a reader names every row
+        for name, decision, row in zip(block.names, model.decide(scores), scores, strict=True):
             while place in broken:
                 yield [broken[place][0], *nothing]
                 place += 1

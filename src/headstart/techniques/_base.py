@@ -74,7 +74,7 @@ def state_of(fitted: Any) -> State:
     return state
 
 
-class Technique(BaseEstimator, ABC):  # type: ignore[misc]
+class Technique(BaseEstimator, ABC):
     """Learns a task from the activations at one cut.
 
     Settings are the keywords of `__init__`, nowhere else. `fit` sees training rows only; whatever is fitted (a scaler,

@@ -20,7 +20,7 @@ from headstart.backbones._featurizer import Featurizer
 log = logging.getLogger("headstart")
 
 TOKENS = 1024  # of a batch of texts: more does not fill two cores better, and pads more
-PICTURES = 16  # of a batch of pictures
+PICTURES, ON_CARDS = 4, 64  # of a batch of pictures: what more of them pass on leaves the caches of a CPU
 CHUNK = 4096  # rows whose tokens are sorted by length together
 GATE_ROWS = 24  # of the user's own rows on which a fast route is held against the exact one
 FEW = 48  # rows: fewer are read by torch before OpenVINO would be ready
@@ -174,12 +174,13 @@ def _pictures(
 ) -> Iterator[tuple[np.ndarray, torch.Tensor, None]]:
     """Batches of pictures, the next ones being decoded in threads (decoders let go of the interpreter)."""
     prepare = backbone.prepare_quickly if scaled else backbone.prepare
-    starts = range(0, len(rows), PICTURES)
+    size = PICTURES if device().type == "cpu" else ON_CARDS
+    starts = range(0, len(rows), size)
     with ThreadPoolExecutor(threads()) as pool:
-        waiting = [pool.submit(prepare, rows[s : s + PICTURES]) for s in starts[:4]]
+        waiting = [pool.submit(prepare, rows[s : s + size]) for s in starts[:4]]
         for position, start in enumerate(starts):
             batch = waiting.pop(0).result()
             if position + 4 < len(starts):
                 following = starts[position + 4]
-                waiting.append(pool.submit(prepare, rows[following : following + PICTURES]))
-            yield np.arange(start, min(start + PICTURES, len(rows))), batch.values, None
+                waiting.append(pool.submit(prepare, rows[following : following + size]))
+            yield np.arange(start, min(start + size, len(rows))), batch.values, None

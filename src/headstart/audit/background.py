@@ -73,9 +73,9 @@ class Background(Check):
                 code="background:corner",
                 title=f"Hiding the {name} corner flips {100 * first.mean():.0f} % of the answers, hiding another one"
                 f" {100 * second.mean():.0f} %",
-                severity="serious",
-                do="Look for marks, letters or frames there; cut them off, or hide them in all pictures; or headstart"
-                " repair --finding background:corner.",
+                severity="warning",  # it cannot tell a mark from a sleeve
+                do="Look at that corner of some pictures. Marks, letters or a frame: cut them off, hide them in all"
+                " pictures, or headstart repair --finding background:corner. A part of the object: nothing to do.",
                 evidence={"corner": name, "flips": flips.mean(1).round(4).tolist(), "p": float(p), "rows": len(test)},
             )
         ]

@@ -46,9 +46,7 @@ class Card:
     inputs: tuple[str, ...] = ()  # columns that a table or CSV must have
     target: str | None = None
     temperature: float = 1.0
-    qhat: float | None = (
-        None  # a class of probability 1 - qhat or more is in the prediction set, which is right in 90 %
-    )
+    qhat: float | None = None  # classes of probability 1 - qhat or more are the set that is right in 90 %
     precision: str = "fp32"
     adapter: str | None = None  # how rows of the target domain are brought to where the technique learnt
     adapter_params: dict[str, Any] = field(default_factory=dict)

@@ -55,9 +55,8 @@ def test_what_is_not_known_yet_can_be_asked_for(tmp_path: Path, calls: list[int]
     some = texts(13)
     assert keep.unread(minilm, some, {"pooled"}).tolist() == [10, 11, 12]
     assert len(keep.unread(minilm, some, {"pooled", "layer.2"})) == 13
-    assert (
-        len(keep.unread(minilm, some, {"pooled"}, precision="int8")) == 13
-    )  # only trying tells which route it will be
+    # of int8 only trying tells which route it will be
+    assert len(keep.unread(minilm, some, {"pooled"}, precision="int8")) == 13
     assert len(ActivationStore.live().unread(minilm, some, {"pooled"})) == 13
     assert len(keep.unread(get("ngrams", some), some, {"pooled"})) == 0  # counts are never kept
     assert calls == [10]

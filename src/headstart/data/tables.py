@@ -10,9 +10,8 @@ import numpy as np
 from headstart.data.raw import content_id, is_missing
 from headstart.data.targets import as_number
 
-UNKNOWN = frozenset(
-    {"?", "-", "none", "unknown"}
-)  # further words for "not known", in columns that hold numbers otherwise
+# further words for "not known", in columns that hold numbers otherwise
+UNKNOWN = frozenset({"?", "-", "none", "unknown"})
 FEW = 0.01  # of the cells of a column of numbers may be no numbers; they become missing
 
 

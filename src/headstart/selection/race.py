@@ -209,10 +209,8 @@ def _out_of_fold(entry: Contender, settled: dict[str, Any], seen: Activations, g
         kinds = (KFold, GroupKFold)
     folds = kinds[groups is not None](FOLDS, shuffle=True, random_state=ground.seed)
     scores = np.zeros((len(known), ground.outputs))
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "The least populated class", UserWarning
-        )  # such a class is noted by the reader
+    with warnings.catch_warnings():  # the reader noted a class of few rows already
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         pairs = list(folds.split(np.zeros(len(known)), y, groups))
     for fit, held in ((known[a], known[b]) for a, b in pairs):
         technique = learn(entry.build(seed=ground.seed, **settled), seen, ground.y, fit, ground.names)
@@ -260,10 +258,8 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
             key = "known"
         scores = trial.scores[key]
         if ground.domains is not None:
-            key, settings = (
-                "away",
-                {"seconds": limit} if dear else {},
-            )  # nothing is settled by a look at what is held out
+            key = "away"
+            settings = {"seconds": limit} if dear else {}  # nothing is settled by a look at what is held out
             told = away(
                 lambda: entry.build(seed=ground.seed, **settings), seen, ground.y, ground.known, ground.domains,
                 outputs=ground.outputs, most=FOLDS if dear else MOST,

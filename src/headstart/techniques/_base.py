@@ -85,15 +85,10 @@ class Technique(BaseEstimator, ABC):
     accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
     learns: ClassVar[frozenset[str]] = frozenset({"label"})
     unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # rows a class for which it races without being named
-    uses_domains: ClassVar[bool] = (
-        False  # `fit` takes `domains` (n,), of which domain each row is; races only with them
-    )
+    uses_domains: ClassVar[bool] = False  # `fit` takes `domains` (n,), whose each row is; races only with them
     together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain
-    smooth: ClassVar[bool] = (
-        True  # what is said changes smoothly with what is read: an explanation may follow its slope
-    )
+    smooth: ClassVar[bool] = True  # small changes of what is read are small ones of what is said: it has a slope
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
-
     needs_target: ClassVar[bool] = False  # learns only beside unlabelled rows of another domain
 
     folder: Path | None = None  # where an unfinished `fit` may be kept, if anywhere

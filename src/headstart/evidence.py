@@ -48,7 +48,7 @@ def gather(
     if data.target_kind == "number":
         evidence["scatter"] = {"true": y.tolist(), "predicted": scores[:, 0].tolist()}
     else:
-        evidence["calibration"] = _calibration(scores, y, model.card.temperature)
+        evidence["calibration"] = _calibration(scores, y, model.last_temperature)
     evidence |= _mistakes(data, vectors, scores, model, left)
     if vectors is not None:
         evidence["map"] = _map(data, vectors, _loss(scores, y, str(data.target_kind)) >= 0.5)

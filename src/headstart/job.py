@@ -39,6 +39,7 @@ from headstart.report.card import model_card
 from headstart.report.page import render
 from headstart.result import Result, write_json
 from headstart.selection.contender import Contender, contenders, make
+from headstart.selection.ensemble import ensemble
 from headstart.selection.metrics import metric_for
 from headstart.selection.race import Clock, Field, Trial, best, race
 from headstart.selection.shortlist import rank
@@ -114,10 +115,11 @@ class Job:
         with self._stage("test"):
             winner = best(trials, ground)
             kept = self.journal.state_of(winner, seen.data.fingerprint)
-            model = ship(seen, winner, ground, self.plan, kept)
+            chosen = ensemble(winner, trials, ground, seconds=max(self.clock.left() / 2, OVER / 2 * self.plan.budget))
+            model = ship(seen, chosen, ground, self.plan, kept)
             scores = tested(model, seen.data, self.store)
             left = max(self.clock.left() / 2, 1.0)  # the report needs its share
-            result = conclude(seen, trials, winner, model, scores, ground, self.plan, left=left)
+            result = conclude(seen, trials, chosen, model, scores, ground, self.plan, left=left)
         with self._stage("report"):
             curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
             drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why())

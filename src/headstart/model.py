@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -25,10 +25,11 @@ from headstart.data.dataset import Dataset, Modality, TargetKind
 from headstart.errors import DataError, ModelError, NotApplicable
 from headstart.result import write_json
 from headstart.selection.calibration import apply
+from headstart.selection.ensemble import mean
 from headstart.techniques._base import State, Technique, state_of
 from headstart.techniques._linear import slopes
 
-VERSION = 4  # 2 kept no summary of the source, 3 no thresholds
+VERSION = 5  # 2 kept no summary of the source, 3 no thresholds, 4 no models beside it
 BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
 
 
@@ -46,6 +47,7 @@ class Card:
     inputs: tuple[str, ...] = ()  # columns that a table or CSV must have
     target: str | None = None
     temperature: float = 1.0
+    mean_temperature: float = 1.0  # of the mean with the models beside it
     qhat: float | None = None  # classes of probability 1 - qhat or more are the set that is right in 90 %
     precision: str = "fp32"
     adapter: str | None = None  # how rows of the target domain are brought to where the technique learnt
@@ -97,6 +99,12 @@ class Model:
     familiar: Familiar | None = None  # what rows like those learnt from look like; it watches every row that is scored
     source: Source | None = None  # of the rows that it learnt from; older folders and other cuts have none
     by_group: ByGroup | None = None  # thresholds that a repair found
+    beside: tuple[Model, ...] = ()  # whose answers are averaged with its own
+
+    @property
+    def last_temperature(self) -> float:
+        """That which its probabilities went through last."""
+        return self.card.mean_temperature if self.beside else self.card.temperature
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
@@ -113,11 +121,20 @@ class Model:
         seen = self.activations(data, store)
         if self.familiar is not None:
             self.familiar.watch(seen.pool())
-        told = self.told(seen)
+        told = self._with_others(seen, data, store) if self.beside else self.told(seen)
         return told if self.by_group is None else self.by_group(told, data)
 
+    def _with_others(self, seen: Activations, data: Dataset, store: ActivationStore | None) -> np.ndarray:
+        """The mean with the models beside it; each network reads the rows once."""
+        known, told = {(self.card.backbone, self.card.cut): seen}, [self.told(seen)]
+        for other in self.beside:
+            reads = other.card.backbone, other.card.cut
+            known[reads] = known[reads] if reads in known else other.activations(data, store)
+            told.append(other.told(known[reads]))
+        return mean(told) if self.card.target_kind == "number" else apply(mean(told), self.card.mean_temperature)
+
     def told(self, seen: Activations) -> np.ndarray:
-        """`scores` of what the technique reads."""
+        """What its own technique says of what it reads, calibrated: `scores` where no model is beside it."""
         raw = self.technique.predict_proba(seen)
         if self.card.target_kind == "number":
             return raw
@@ -209,12 +226,20 @@ class Model:
             block = data.take(np.arange(start, min(start + size, len(data))))
             yield block, self.scores(block) if online is None else online(np.asarray(self.activations(block)))
 
-    def save(self, folder: Path) -> None:
-        """Write the folder under a temporary name, then move it in place; checksums are written last."""
+    def save(self, folder: Path, *, written: Collection[str] = ()) -> None:
+        """Write the folder under a temporary name, then move it in place; checksums are written last.
+
+        Backbones that the folder around this one holds already are `written`.
+        """
         temporary = folder.with_name(f".{folder.name}.writing")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        self.backbone.save(temporary / "backbone")
+        written = {*written}
+        if self.card.backbone not in written:
+            self.backbone.save(temporary / "backbone")
+        for i, other in enumerate(self.beside):
+            written.add((self, *self.beside)[i].card.backbone)
+            other.save(temporary / f"beside.{i}", written=written)
         save_state(self.technique.state(), temporary / "technique")
         if self.adapter is not None:
             save_state(state_of(self.adapter), temporary / "adapter")
@@ -232,8 +257,11 @@ class Model:
         temporary.rename(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a model folder; every file is checked against its SHA-256 first, and nothing is unpickled."""
+    def load(cls, folder: Path, *, around: Mapping[str, Backbone] | None = None) -> Self:
+        """Read a model folder; every file is checked against its SHA-256 first, and nothing is unpickled.
+
+        The folder `around` this one, where there is one, holds these backbones, by name.
+        """
         path = folder / "model.json"
         if not path.exists():
             raise ModelError(
@@ -259,7 +287,10 @@ class Model:
                     do="copy it again or re-train",
                 )
         card = Card(**{**raw, "classes": tuple(raw["classes"]), "inputs": tuple(raw["inputs"])})
-        backbone = backbones.get(f"local-dir:{folder / 'backbone'}")
+        networks = dict(around or {})
+        if card.backbone not in networks:
+            networks[card.backbone] = backbones.get(f"local-dir:{folder / 'backbone'}")
+        backbone = networks[card.backbone]
         technique = _discover.load("techniques", card.technique)(**card.params)
         technique.restore(load_state(folder / "technique"), lambda: backbone.suffix(card.cut))
         adapter = familiar = source = by_group = None
@@ -276,7 +307,11 @@ class Model:
             source = Source(**known)
         if "by_group.json" in sums:
             by_group = ByGroup.of(load_state(folder / "by_group"))
-        return cls(card, backbone, technique, adapter, familiar, source, by_group)
+        beside: list[Self] = []
+        for i in range(len(list(folder.glob("beside.*")))):
+            beside.append(cls.load(folder / f"beside.{i}", around=networks))
+            networks[beside[-1].card.backbone] = beside[-1].backbone
+        return cls(card, backbone, technique, adapter, familiar, source, by_group, tuple(beside))
 
 
 def load(path: str | Path) -> Model:

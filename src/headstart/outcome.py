@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from headstart.selection._unseen import pretraining, unseen
 from headstart.selection.calibration import apply, conformal, temperature
 from headstart.selection.contender import Contender
 from headstart.selection.curve import learning_curve
+from headstart.selection.ensemble import Ensemble
 from headstart.selection.metrics import Metric, interval
 from headstart.selection.race import Field, Trial
 from headstart.selection.unseen import learn
@@ -60,41 +61,57 @@ class Seen:
         return self.data.target
 
 
-def ship(seen: Seen, winner: Trial, ground: Field, plan: Plan, kept: Path) -> Model:
+def ship(seen: Seen, chosen: Ensemble, ground: Field, plan: Plan, kept: Path) -> Model:
     """The winner as a model folder, saved and loaded back, so that what is tested is what is served.
 
-    Cheap winners are fitted again on train and valid rows together; dear ones ship as the race trained them (`kept` is
-    where the journal holds them). Probabilities are calibrated on rows that the race's own fit had not seen.
+    Cheap winners are fitted again on train and valid rows together, and so are those that are averaged with them; dear
+    ones ship as the race trained them (`kept` is where the journal holds them). Probabilities are calibrated on rows
+    that the race's own fit had not seen.
     """
-    data, contender = seen.data, winner.contender
+    data, folder, winner = seen.data, Path(plan.out) / "model", chosen.winner
+    model, read, y = _fitted(seen, winner, ground, plan, kept)
+    if data.target_kind == "label" and read is not None and read.kind in FLAT and not model.technique.together:
+        told, true = _held_out(winner, ground)
+        told = apply(told, model.card.temperature)
+        model.source = Source.of(np.asarray(read), y, told, true, interval(seen.metric, true, told))
+    model.familiar = _familiar(seen.get(model.backbone, data, winner.cut), data)
+    if chosen.held_out is not None:
+        model.beside = tuple(_fitted(seen, t, ground, plan, kept)[0] for t in chosen.others)
+        sure = trust(chosen.held_out, _held_out(winner, ground)[1], str(data.target_kind))
+        model.card = replace(model.card, mean_temperature=sure.get("temperature", 1.0), qhat=sure.get("qhat"))
+    model.save(folder)
+    return Model.load(folder)
+
+
+def _fitted(
+    seen: Seen, trial: Trial, ground: Field, plan: Plan, kept: Path
+) -> tuple[Model, Activations | None, np.ndarray]:
+    """A contender as a model, what a cheap one read of train and valid rows to learn from, and their targets."""
+    data, contender = seen.data, trial.contender
     backbone = backbones.get(contender.backbone, data)
-    technique, read = contender.build(**winner.params), None
+    technique, read = contender.build(**trial.params), None
+    source = seen.whole if contender.role == "classical" else data
+    known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
+    assert known.target is not None
     if contender.cost <= 2:
-        source = seen.whole if contender.role == "classical" else data
-        known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
-        read = seen.get(backbone, known, winner.cut)
-        assert known.target is not None
+        read = seen.get(backbone, known, trial.cut)
         learn(technique, read, known.target, np.arange(len(known)), known.domain)
     else:
-        technique.restore(load_state(kept), lambda: backbone.suffix(winner.cut))
-    judged = "known" if "known" in winner.scores else "valid"
-    y, told = seen.target[ground.known if judged == "known" else ground.valid], winner.scores[judged]
+        technique.restore(load_state(kept), lambda: backbone.suffix(trial.cut))
     assert data.target_kind is not None
     card = Card(
-        backbone=contender.backbone, technique=contender.name, cut=winner.cut, params=winner.params,
+        backbone=contender.backbone, technique=contender.name, cut=trial.cut, params=trial.params,
         target_kind=data.target_kind, classes=data.classes, modality=data.modality, inputs=data.inputs,
         target=plan.target, precision=plan.precision, headstart=headstart.__version__,
-        **trust(told, y, data.target_kind),
+        **trust(*_held_out(trial, ground), data.target_kind),
     )  # fmt: skip
-    summary = None
-    if data.target_kind == "label" and read is not None and read.kind in FLAT and not technique.together:
-        sure = apply(told, card.temperature)
-        assert known.target is not None
-        summary = Source.of(np.asarray(read), known.target, sure, y, interval(seen.metric, y, sure))
-    folder = Path(plan.out) / "model"
-    familiar = _familiar(seen.get(backbone, data, winner.cut), data)
-    Model(card, backbone, technique, familiar=familiar, source=summary).save(folder)
-    return Model.load(folder)
+    return Model(card, backbone, technique), read, known.target
+
+
+def _held_out(trial: Trial, ground: Field) -> tuple[np.ndarray, np.ndarray]:
+    """What the race's own fit said of rows that it had not seen, and their targets."""
+    judged = "known" if "known" in trial.scores else "valid"
+    return trial.scores[judged], ground.y[ground.known if judged == "known" else ground.valid]
 
 
 def tested(model: Model, data: Dataset, store: ActivationStore) -> np.ndarray:
@@ -124,7 +141,7 @@ def trust(scores: np.ndarray, y: np.ndarray, kind: str) -> dict[str, Any]:
 
 
 def conclude(
-    seen: Seen, trials: list[Trial], winner: Trial, model: Model, scores: np.ndarray, ground: Field, plan: Plan, *,
+    seen: Seen, trials: list[Trial], chosen: Ensemble, model: Model, scores: np.ndarray, ground: Field, plan: Plan, *,
     left: float,
 ) -> Result:  # fmt: skip
     """The result: scores of the untouched rows for everything that ran, the verdict, the findings.
@@ -140,7 +157,7 @@ def conclude(
         row["test"] = interval(metric, y, trial.scores["test"], groups=groups) if trial in done else None
     score = interval(metric, y, scores, groups=groups)
     found, unchecked = audit(observed(seen, scores, score, plan, model.card), seconds=left)
-    c = winner.contender
+    winner, c = chosen.winner, chosen.winner.contender
     said = verdict(arms, y, metric, groups=groups, seed=plan.seed)
     if data.target_kind == "label":
         said["classes"] = by_class(arms, y, data.classes)
@@ -156,7 +173,7 @@ def conclude(
         trials=rows,
         best={
             "backbone": c.backbone, "technique": c.technique, "cut": winner.cut, "role": c.role,
-            "params": winner.params,
+            "params": winner.params, "averaged_with": chosen.names,
         },
         test=score,
         verdict=said,

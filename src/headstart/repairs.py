@@ -212,7 +212,10 @@ class _Repair(Job):
         return replace(
             old, plan=self.plan.given(), test=score, findings=[f.to_json() for f in found],
             unchecked=[list(pair) for pair in unchecked],
-            best={**old.best, "technique": model.card.technique, "params": model.card.params},
+            best={
+                **old.best, "technique": model.card.technique, "params": model.card.params,
+                "averaged_with": [f"{m.card.technique} on {m.card.backbone}" for m in model.beside],
+            },
         )  # fmt: skip
 
 

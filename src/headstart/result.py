@@ -18,7 +18,7 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  share of rows that the pre-training's own classifier calls as before, where the weights bring it
                  duel: {over, gain, low, high} | null   of a trained technique with the best cheaper one, on valid rows
                  role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
-    best         {backbone, technique, cut, role, params}
+    best         {backbone, technique, cut, role, params, averaged_with: ["technique on backbone", ...]}
     test         Score of what ships, through the served path
     adaptation   {} for a run; for an adaptation {decision: "adapted"|"declined", method, why, source_only: Score on
                  held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),

@@ -104,9 +104,10 @@ class WithoutSource(Job):
             Z = np.where(np.isnan(Z), source.mean, Z)
         some = np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
         floor = Ready(None, model.technique, model.card.temperature, len(model.card.classes), is_new=False)
-        before = floor(Z)
+        plainly = floor(Z)
+        before = model.scores(other, self.store) if model.beside else plainly
         with self._stage("methods"):
-            seen = moved(source, Z[some], before[some], classes=model.card.classes, seed=plan.seed)
+            seen = moved(source, Z[some], plainly[some], classes=model.card.classes, seed=plan.seed)
             self.listener.say(seen.words)
             menu = self._menu(floor, Z[some], source) if seen.is_shift else {}
         with self._stage("decide"):
@@ -132,7 +133,7 @@ class WithoutSource(Job):
                 "counts": {"train": source.rows}, "classes": list(model.card.classes), "notes": list(other.notes),
                 "skipped": [list(s) for s in other.skipped],
             }  # fmt: skip
-            value, low, high = source.estimate(before)
+            value, low, high = source.estimate(plainly)
             result = decided(plan, decision, shipped.card, data, source.score, {
                 "source_free": True, "source_only": source.score, "shipped": decision.method or FLOOR,
                 "estimate": value, "low": low, "high": high, "estimate_off": OFF, "shift": seen.to_json(),
@@ -168,6 +169,6 @@ class WithoutSource(Job):
         if chosen.way is not None:
             card = replace(card, adapter=f"source_free.{method}", adapter_params=chosen.way.get_params())
         folder = self.out / "model"
-        source = None if method else model.source
-        Model(card, model.backbone, chosen.head, adapter=chosen.way, source=source).save(folder)
+        source, beside = (None, ()) if method else (model.source, model.beside)
+        Model(card, model.backbone, chosen.head, adapter=chosen.way, source=source, beside=beside).save(folder)
         return Model.load(folder)

@@ -57,7 +57,8 @@ def predict(
         first = ": ".join(rows.skipped[0])
         typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)
     if online is not None:
-        typer.echo(online.words, err=True)
+        alone = f"; {model.card.technique} on {model.card.backbone} answered alone" if model.beside else ""
+        typer.echo(online.words + alone, err=True)
 
 
 def _write(model: Model, told: Iterator[list[Any]], file: IO[str], *, as_json: bool, sets: bool) -> None:

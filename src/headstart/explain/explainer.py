@@ -53,7 +53,7 @@ class Explanation:
     where: str = ""  # the ninth of the picture that speaks most for `toward`, and its share
     words: list[list[Any]] = field(default_factory=list)  # [word, weight], in the order of the text
     columns: list[list[Any]] = field(default_factory=list)  # [column, its value, weight], the heaviest first
-    note: str = ""  # why not in a better way
+    note: str = ""  # why not in a better way, or not of the whole model
 
     def to_json(self) -> dict[str, Any]:
         """As `explain.json` shows it."""
@@ -91,6 +91,9 @@ class Explainer:
         score = Score(self.model, toward, against)
         one = data.take(np.array([row]))
         found = {"text": self._text, "image": self._image}.get(card.modality, self._columns)(one, score)
+        if more := len(self.model.beside):
+            alone = f"explained is {card.technique} on {card.backbone} alone, whose mean with {more} more is the answer"
+            found.note = "; ".join(filter(None, (found.note, alone)))
         if card.classes:
             found.toward = card.classes[toward]
             found.against = None if against is None else card.classes[against]

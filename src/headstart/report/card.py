@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headstart.report.text import TOGETHER
+from headstart.report.text import TOGETHER, averaged
 from headstart.result import Result
 
 
@@ -17,7 +17,7 @@ def model_card(result: Result) -> str:
     lines = ["# A model trained with headstart", "", str(result.verdict.get("words", "")), ""]
     if best:
         lines += [
-            f"- technique: {best['technique']} on {best['backbone']} (cut: {best['cut']})",
+            f"- technique: {best['technique']} on {best['backbone']} (cut: {best['cut']}){averaged(best)}",
             f"- answers: {', '.join(data.get('classes', [])[:30]) or 'a number'}",
             f"- learnt from: {counts.get('train', 0) + counts.get('valid', 0):,} {data.get('modality')} rows",
             f"- {test['metric'].replace('_', ' ')}: {test['value']:.3f}, 95 % interval {test['low']:.3f} to"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from headstart.report import figures
 from headstart.report.audit import css, environment, findings
 from headstart.report.explain import confused, shown
-from headstart.report.text import TOGETHER, noted
+from headstart.report.text import TOGETHER, averaged, noted
 from headstart.result import Result
 
 ROLES = {
@@ -77,7 +77,8 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     best, test, counts = result.best, result.test, result.data.get("counts", {})
     facts = []
     if best:
-        facts.append(("ships", f"{best['technique']} on {best['backbone']}", ROLES.get(best["role"], best["role"])))
+        note = ROLES.get(best["role"], best["role"]) + averaged(best)
+        facts.append(("ships", f"{best['technique']} on {best['backbone']}", note))
     if told := result.adaptation:
         note = f"a guess: such guesses were off by {100 * told['estimate_off']:.0f} points on average"
         facts.append(("right on the target", f"{100 * told['estimate']:.0f} %", note))

@@ -101,7 +101,7 @@ def summary(result: Result) -> str:
     if result.best:
         test = result.test
         lines.append(
-            f"ships: {result.best['technique']} on {result.best['backbone']},"
+            f"ships: {result.best['technique']} on {result.best['backbone']}{averaged(result.best)},"
             f" {test['metric'].replace('_', ' ')} {test['value']:.3f} [{test['low']:.3f}, {test['high']:.3f}]"
             f" on {test['rows']:,} test rows"
         )
@@ -117,6 +117,16 @@ def summary(result: Result) -> str:
     for t in (t for t in result.trials if t["status"] != "done"):
         lines.append(f"  {t['technique']} {t['status']}: {t['why']}"[: WIDTH + 40])
     return "\n".join([*lines, *domains(result), *_findings(result.findings), ""])
+
+
+def averaged(best: dict[str, Any]) -> str:
+    """With whose answers those of the winner are averaged, as the end of a sentence that names it.
+
+    >>> averaged({"averaged_with": ["knn on minilm", "tfidf on ngrams"]}), averaged({})
+    (' averaged with knn on minilm and tfidf on ngrams', '')
+    """
+    *most, last = best.get("averaged_with") or [""]
+    return f" averaged with {', '.join(most)}{' and ' * bool(most)}{last}" * bool(last)
 
 
 def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: list[list[str]]) -> str:

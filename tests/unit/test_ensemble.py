@@ -33,7 +33,7 @@ def ground(**more: object) -> Field:
 
 
 def test_models_that_err_on_different_rows_are_averaged() -> None:
-    winner, *others = trials = [trial(n, 3.0) for n in ("ridge", "knn", "prototypes")]
+    winner, *others = trials = [trial(n, 3.0) for n in ("ridge", "linear_probe", "prototypes")]
     found = ensemble(winner, trials, ground(), seconds=9)
     assert found.winner is winner
     assert found.others == tuple(others)
@@ -43,30 +43,36 @@ def test_models_that_err_on_different_rows_are_averaged() -> None:
 
 
 def test_a_mean_that_is_worse_than_the_winner_is_not_taken() -> None:
-    winner, poor = trial("ridge", 1.0), trial("knn", 3.0)
-    same = [replace(poor, contender=replace(poor.contender, technique=f"knn:k={k}")) for k in range(4)]
+    winner, poor = trial("ridge", 1.0), trial("prototypes", 3.0)
+    same = [replace(poor, contender=replace(poor.contender, technique="prototypes")) for _ in range(4)]
     assert ensemble(winner, [winner, *same], ground(), seconds=9).others == ()
 
 
 @pytest.mark.parametrize("role", ["majority", "scratch"])
 def test_what_knows_nothing_has_no_say(role: str) -> None:
-    winner, other = trial("ridge", 3.0), trial("knn", 3.0, role=role)
+    winner, other = trial("ridge", 3.0), trial("prototypes", 3.0, role=role)
     assert ensemble(winner, [winner, other], ground(), seconds=9).others == ()
     assert ensemble(other, [winner, other], ground(), seconds=9).others == ()
 
 
 def test_a_trained_winner_stays_alone_and_slow_ones_are_left_out() -> None:
-    trained, quick, slow = trial("full", 3.0), trial("knn", 3.0, 0.1), trial("linear_probe", 3.0, 5.0)
+    trained, quick, slow = trial("full", 3.0), trial("prototypes", 3.0, 0.1), trial("linear_probe", 3.0, 5.0)
     assert ensemble(trained, [trained, quick], ground(), seconds=9).others == ()
     winner = trial("ridge", 3.0)
     assert ensemble(winner, [winner, slow, quick], ground(), seconds=1).others == (quick,)
     assert ensemble(winner, [winner, slow], ground(), seconds=1).others == ()
 
 
+def test_what_keeps_rows_may_win_and_is_not_averaged_with_others() -> None:
+    keeps, other = trial("knn", 3.0), trial("ridge", 3.0)
+    assert ensemble(other, [keeps, other], ground(), seconds=9).others == ()
+    assert ensemble(keeps, [keeps, other], ground(), seconds=9).others == (other,)
+
+
 def test_numbers_are_averaged_as_they_are() -> None:
     truth = np.linspace(0, 1, 50)
     told = {n: Trial(Contender("made", n, "pretrained"), scores={"known": truth[:, None] + s}) for n, s in
-            (("ridge", 0.1), ("knn", -0.1))}  # fmt: skip
+            (("ridge", 0.1), ("prototypes", -0.1))}  # fmt: skip
     field = Field(lambda c, t: None, truth, np.arange(40), np.arange(40, 50), np.arange(0), metric_for(truth, "number"))  # type: ignore[arg-type,return-value]
     found = ensemble(told["ridge"], list(told.values()), field, seconds=9)
     np.testing.assert_allclose(found.held_out, truth[:, None])

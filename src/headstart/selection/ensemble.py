@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.selection.calibration import apply, temperature
+from headstart.selection.contender import make
 from headstart.selection.race import Field, Trial
 
 
@@ -31,10 +32,11 @@ def ensemble(winner: Trial, trials: Sequence[Trial], ground: Field, *, seconds: 
     Use it once the winner is known. One that was trained through the network, or is judged by domains, stays alone.
     The mean is that of calibrated probabilities, or of numbers, each counted once: weights (Breiman, Stacked
     regressions, 1996) are more than few rows can tell. Contenders that took longest to fit are left out until all
-    can be fitted once more in `seconds`.
+    can be fitted once more in `seconds`, and so are those that keep rows: a model folder should hold none for a small
+    gain.
     """
     key = "known" if "known" in winner.scores else "valid"
-    able = [t for t in trials if t is not winner and _able(t, key)]
+    able = [t for t in trials if t is not winner and _able(t, key) and not make(t.contender.technique).keeps_rows]
     able.sort(key=lambda t: t.fit_seconds)
     while able and sum(t.fit_seconds for t in able) > seconds:
         able.pop()

@@ -88,6 +88,7 @@ class Technique(BaseEstimator, ABC):
     uses_domains: ClassVar[bool] = False  # `fit` takes `domains` (n,), whose each row is; races only with them
     together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain
     smooth: ClassVar[bool] = True  # small changes of what is read are small ones of what is said: it has a slope
+    keeps_rows: ClassVar[bool] = False  # what is fitted holds the very rows that it learnt from
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
     needs_target: ClassVar[bool] = False  # learns only beside unlabelled rows of another domain
 

@@ -26,6 +26,7 @@ class Knn(Technique):
     """
 
     learns = frozenset({"label", "labels", "number"})
+    keeps_rows = True
     smooth = False
 
     def __init__(self, neighbours: tuple[int, ...] = (1, 3, 5, 11, 21)) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from headstart.backbones._featurizer import Featurizer
+from headstart.data.targets import as_number
 
 MOST_VALUES = 30  # of a category column; rarer values share one column, "anything else"
 
@@ -71,11 +72,11 @@ class Columns(Featurizer):
         cells = [row.get(key) for row in rows]
         if kind == "number":
             return np.array([[_number(v)] for v in cells])
-        place = {v: i for i, v in enumerate(kind)}
+        place = {_plain(v): i for i, v in enumerate(kind)} | {v: i for i, v in enumerate(kind)}
         out = np.zeros((len(rows), len(kind) + 1))
         for i, value in enumerate(cells):
             if value is not None:
-                out[i, place.get(str(value), len(kind))] = 1.0
+                out[i, place.get(str(value), place.get(_plain(value), len(kind)))] = 1.0
         return out
 
     @classmethod
@@ -85,7 +86,11 @@ class Columns(Featurizer):
 
 
 def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):  # missing, or a word where training had numbers only
-        return float("nan")
+    number = as_number(value)
+    return float("nan") if number is None else number  # missing, or a word where training had numbers only
+
+
+def _plain(value: Any) -> str:
+    """A word however a program wrote it: TRUE is True, and the 1.0 of a column of numbers is 1."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value).strip().casefold()

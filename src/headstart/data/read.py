@@ -43,7 +43,10 @@ def read(
     if not len(raw):
         raise DataError("no rows", expected="rows with an input and a target", do="check the source")
     if is_made_up and target is None and raw.target is None:
-        raise DataError("nothing says what each row is", expected="one folder a class, or one target a row")
+        raise DataError(
+            "nothing says what each row is", expected="one folder a class, or one target a row",
+            do="move each picture into a folder of its class, or name files and classes in a CSV beside them",
+        )  # fmt: skip
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
@@ -183,7 +186,7 @@ def _build(
 
 
 def _pictures(cells: np.ndarray, base: Path | None) -> Built:
-    rows = [str((base or Path()) / c.strip()) if isinstance(c, str) else c for c in cells]
+    rows = [images.place_of(c, base or Path()) if isinstance(c, str) else c for c in cells]
     there = [i for i, c in enumerate(cells) if c is not None and (not isinstance(c, str) or c.strip())]
     ids: list[str] = [""] * len(rows)
     reasons: list[str | None] = ["no picture is named"] * len(rows)

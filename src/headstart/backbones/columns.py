@@ -79,6 +79,23 @@ class Columns(Featurizer):
                 out[i, place.get(str(value), place.get(_plain(value), len(kind)))] = 1.0
         return out
 
+    def unlike(self, rows: Sequence[Any]) -> list[str]:
+        """In words, columns whose cells are of another kind than those of the training rows.
+
+        >>> Columns.of([{"age": 40.0, "sex": "f"}]).unlike([{"age": "old", "sex": "F"}])
+        ["column 'age': 1 of 1 cells are no numbers, and count as missing"]
+        """
+        words = []
+        for key, kind in self.schema.items():
+            cells = [cell for row in rows if (cell := row.get(key)) is not None]
+            seen = self._column(key, kind, [{key: cell} for cell in cells]) if cells else np.zeros((0, 1))
+            odd = int(np.isnan(seen[:, 0]).sum()) if kind == "number" else int(seen[:, -1].sum())
+            if kind == "number" and odd > len(cells) / 2:
+                words.append(f"column {key!r}: {odd} of {len(cells)} cells are no numbers, and count as missing")
+            elif kind != "number" and len(kind) < MOST_VALUES and 0 < len(cells) == odd:
+                words.append(f"column {key!r}: none of {odd} cells has a value that training rows had")
+        return words
+
     @classmethod
     def read(cls, folder: Path, card: dict[str, Any]) -> Self:
         """Undo `save`."""

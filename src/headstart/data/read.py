@@ -158,8 +158,14 @@ def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, 
         if raw.modality != modality:
             raise DataError(f"rows of {raw.modality}s", expected=f"{modality} rows, as the model was trained on")
         return names[:1]
+    if missing := [c for c in inputs if c not in names]:
+        raise DataError(
+            f"no column {', '.join(map(repr, missing))}, which the model learnt from; there are: {', '.join(names)}",
+            expected=f"the columns {', '.join(inputs)}",
+            do="call them as they were called in training; what is not known may stay empty",
+        )  # fmt: skip
     if inputs:
-        return tuple(roles.known(c, names, "input") for c in inputs)
+        return inputs
     return roles.inputs_of(raw, names, modality, [], given=False)[1]
 
 

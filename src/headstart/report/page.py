@@ -11,7 +11,7 @@ from markupsafe import Markup
 from headstart.report import figures
 from headstart.report.audit import css, environment, findings
 from headstart.report.explain import confused, shown
-from headstart.report.text import TOGETHER, noted
+from headstart.report.text import TOGETHER, noted, refitted
 from headstart.result import Result
 
 ROLES = {
@@ -106,6 +106,7 @@ def _trials(result: Result) -> dict[str, Any]:
     return {
         "trials": rows,
         "kept": any(t.get("source") for t in done),
+        "refitted": refitted(result),
         "board": Markup(_board(done)) if done else None,
         "unfinished": [t for t in result.trials if t["status"] != "done"],
     }

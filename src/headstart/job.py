@@ -176,6 +176,8 @@ class Job:
             data = replace(data, domain=domains_of(data.columns[p.domain], p.domain))
         for note in data.notes:
             self.listener.say(note)
+        if self.journal.once("data", lambda: data.fingerprint) != data.fingerprint:
+            self.listener.say("the data are not what the run was begun with: what was finished on them is done again")
         if data.skipped:
             self.listener.say(f"skipped {len(data.skipped)} broken rows, the first: {': '.join(data.skipped[0])}")
         return data

@@ -225,3 +225,19 @@ def test_what_cannot_be_asked_of_a_run_is_said(tmp_path: Path, data: Any, option
 def test_plans_take_paths_lists_and_single_words() -> None:
     plan = Plan("x.csv", inputs="age", techniques=["knn"], out=Path("a/b"))
     assert (plan.inputs, plan.techniques, plan.out) == (("age",), ("knn",), "a/b")
+
+
+def test_data_that_changed_before_a_resume_are_named(tmp_path: Path) -> None:
+    class Heard(Listener):
+        def __init__(self) -> None:
+            self.lines: list[str] = []
+
+        def say(self, text: str) -> None:
+            self.lines.append(text)
+
+    plan = Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"))
+    for rows, changed in ((80, False), (80, False), (70, True)):
+        reviews().head(rows).to_csv(plan.data, index=False)
+        heard = Heard()
+        Job(plan, heard, resume=True)._read()
+        assert any("not what the run was begun with" in line for line in heard.lines) == changed

@@ -143,3 +143,10 @@ def test_picture_paths_of_windows(tmp_path: Path) -> None:
     write_csv(tmp_path / "list.csv", ["file", "kind"], rows)
     assert len(read(tmp_path / "list.csv", target="kind")) == 30
     assert read(tmp_path, target="kind").inputs == ("file",)  # found beside the pictures
+
+
+def test_numbers_with_a_unit_are_named(tmp_path: Path) -> None:
+    rows = [[f"{60 + i % 30 / 2} kg", f"{i % 5}{'m' if i % 2 else 'f'}", i % 8, KINDS[i % 2]] for i in range(60)]
+    data = read(write_csv(tmp_path / "a.csv", ["weight", "bed", "n", "label"], rows))
+    assert said(data, "column 'weight' holds numbers with 'kg' behind them")
+    assert not said(data, "'bed' holds numbers")

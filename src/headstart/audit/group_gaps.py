@@ -90,7 +90,8 @@ class GroupGaps(Check):
             do = "Nothing; more test rows would show smaller gaps."
             if len(large) < 2:
                 do = "Label more rows of the other groups."
-                title = f"{attribute}: cannot be compared, only {(large or ['no group'])[0]} has enough test rows{rest}"
+                alone = f"only {large[0]}" if large else "no group"
+                title = f"{attribute}: cannot be compared, {alone} has enough test rows{rest}"
             return Finding(f"group_gaps:none:{attribute}", title, "info", do, told)
         group, measure, gap, _ = max(gaps, key=lambda g: (not g[1].selects, abs(g[2]) / g[1].scale))
         inside = names == group

@@ -137,9 +137,11 @@ def _delimiter(text: str, suffix: str) -> str:
 
 def _doubt_header(raw: Raw) -> None:
     """Say so where the first line looks like a row: a header names its columns and is no value of theirs."""
-    values = [h for h, cells in raw.columns.items() if h in set(cells[:SNIFFED]) or len(h.split()) >= A_SENTENCE]
-    if values:
-        shown = values[0] if len(values[0]) <= 60 else values[0][:57] + "..."
+    texts = [h for h in raw.columns if len(h.split()) >= A_SENTENCE]
+    values = [h for h, cells in raw.columns.items() if h in set(cells)]
+    if texts or 2 * len(values) >= len(raw.columns):
+        shown = (texts or values)[0]
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
         raw.notes.append(
             f"the first line was read as names of columns, {shown!r} among them: add a line of names if it is a row"
         )

@@ -88,7 +88,7 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     if counts:
         known = counts.get("train", 0) + counts.get("valid", 0)
         facts.append(("learnt from", f"{known:,} labelled rows", f"{result.data.get('modality', '')} data"))
-    facts.append(("took", f"{result.seconds:.0f} s", f"on {result.environment.get('threads', '?')} cores"))
+    facts.append(("took", f"{result.seconds:.0f} s", f"cores: {result.environment.get('threads', '?')}"))
     return facts
 
 

@@ -17,6 +17,7 @@ from headstart._listen import Listener
 from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, guess
 from headstart.activations.activations import Activations
 from headstart.adaptation._source import Source
+from headstart.audit._base import TOLD
 from headstart.audit._shift import shift
 from headstart.data.dataset import Dataset
 from headstart.data.read import read_rows
@@ -76,7 +77,9 @@ class _Adaptation(Job):
         with self._stage("read the data"):
             data = self._read()
             if data.target_kind != "label":
-                raise DataError(f"the target is a {data.target_kind}", expected="classes, one a row", do="use run")
+                raise DataError(
+                    f"the rows have {TOLD[str(data.target_kind)]}", expected="one class a row", do="use run"
+                )
             other = read_rows(plan.adapt_to, modality=data.modality, inputs=data.inputs)
             self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
         with self._stage("choose the pre-trained model"):

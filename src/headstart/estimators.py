@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_X_y, validate_data
 
 from headstart.activations.activations import Activations
 from headstart.selection.contender import make
@@ -19,6 +19,8 @@ FOLDS = 5
 
 class _Transfer(BaseEstimator):
     """What classifier and regressor share: rows to activations, a technique on top."""
+
+    _inputs: tuple[str, ...]
 
     def __init__(
         self, backbone: str = "auto", technique: str = "auto", *, precision: str = "auto", cache: str | None = None,
@@ -32,6 +34,7 @@ class _Transfer(BaseEstimator):
 
     def _learn(self, X: Any, y: np.ndarray, groups: Any) -> Self:
         """`y` is coded as techniques read it: class codes, 0/1 columns or numbers."""
+        check_consistent_length(X, y, groups)
         seen = self._see(X, fitting=True)
         names = TRY if self.technique == "auto" else (self.technique,)
         fits = [n for n in names if seen.kind in make(n).accepts]
@@ -79,9 +82,9 @@ class _Transfer(BaseEstimator):
         from headstart.data.read import read_rows
 
         modality = _modality(X) if fitting else self.modality_
-        data = read_rows(X, modality=modality, inputs=())
+        data = read_rows(X, modality=modality, inputs=() if fitting else self._inputs)
         if fitting:
-            self.modality_ = modality
+            self.modality_, self._inputs = modality, data.inputs  # new rows may look otherwise than these
             name = self.backbone
             if name == "auto":
                 name = "columns" if modality == "table" else backbones.candidates(modality)[0]
@@ -239,9 +242,12 @@ def _is_matrix(X: Any) -> bool:
 def _modality(X: Any) -> str:
     """What rows that are no numeric matrix are."""
     from headstart.data.images import is_picture
+    from headstart.data.roles import inputs_of
+    from headstart.data.sources import open_source
 
-    if hasattr(X, "iloc"):
-        return "table"
+    if hasattr(X, "columns"):
+        raw = open_source(X)
+        return inputs_of(raw, list(raw.columns), None, [], given=False)[0]
     first = next(iter(X))
     if isinstance(first, dict):
         return "table"

@@ -31,7 +31,7 @@ from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
 from headstart.data.views import view
-from headstart.errors import PlanError
+from headstart.errors import DataError, PlanError
 from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
@@ -64,12 +64,12 @@ def run(
     Use it for 50 to 50,000 labelled images, texts or table rows: a path, "sample:NAME", a data frame (kept under `out`)
     or a `Plan`. `options` are the fields of `Plan`; `budget` also takes "10m"; `cache` is the folder of the activation
     store. Writes `plan.toml`, `result.json`, `evidence.json`,
-    `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was. Raises DataError
-    for rows or targets that cannot be used, PlanError for options that do not fit.
+    `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was, and a complete
+    one is given back. Raises DataError for rows or targets that cannot be used, PlanError for options that do not fit.
     """
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        where = _kept(data, Path(options.get("out", Plan.out))) if hasattr(data, "iloc") else data
+        where = data if isinstance(data, str | Path) else _kept(data, Path(options.get("out", Plan.out)))
         data = Plan(data=str(where), budget=budget, **options)
     for name in data.techniques:
         if make(name).needs_target:
@@ -77,6 +77,9 @@ def run(
                 f"technique {name!r} learns beside unlabelled rows of a target domain, and a run has none",
                 do=f"use: headstart adapt --source {data.data} --target ROWS --technique {name}",
             )
+    if resume and _is_complete(data):
+        (listener or Listener()).say(f"the run in {data.out} is complete: nothing is done again; name another --out to")
+        return Result.load(Path(data.out))
     with threadpool_limits(threads()):
         job = Job(data, listener or Listener(), resume=resume, cache=cache)
         try:
@@ -175,6 +178,8 @@ class Job:
             data = replace(data, domain=domains_of(data.columns[p.domain], p.domain))
         for note in data.notes:
             self.listener.say(note)
+        if self.journal.once("data", lambda: data.fingerprint) != data.fingerprint:
+            self.listener.say("the data are not what the run was begun with: what was finished on them is done again")
         if data.skipped:
             self.listener.say(f"skipped {len(data.skipped)} broken rows, the first: {': '.join(data.skipped[0])}")
         return data
@@ -346,8 +351,25 @@ class Job:
         return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
 
 
+def _is_complete(plan: Plan) -> bool:
+    """Whether the folder holds the result of this very plan, whatever its budget, and nothing to go on with."""
+    out = Path(plan.out)
+    is_closed = (out / "result.json").exists() and not (out / "state").exists()
+    return is_closed and replace(Plan.from_toml(out / "plan.toml"), budget=plan.budget) == plan
+
+
 def _kept(frame: Any, out: Path) -> Path:
     """A data frame as a file of the run's folder, so that the run can be repeated and gone on with."""
+    if not hasattr(frame, "columns"):
+        raise DataError(
+            f"data of type {type(frame).__name__}", expected="a path, sample:NAME or a data frame",
+            do='make one, pandas.DataFrame({"text": texts, "label": labels}), or use TransferClassifier().fit(X, y)',
+        )  # fmt: skip
+    if not frame.columns.is_unique:
+        twins = ", ".join(map(str, frame.columns[frame.columns.duplicated()]))
+        raise DataError(f"several columns called {twins}", expected="a name of its own for every column")
+    if frame.map(lambda cell: hasattr(cell, "getbands")).any(axis=None):
+        raise DataError("pictures in a data frame", expected="their paths", do="save them, or use TransferClassifier")
     file = out / "data.jsonl"
     if not (out / "plan.toml").exists():  # an existing run keeps its rows
         out.mkdir(parents=True, exist_ok=True)

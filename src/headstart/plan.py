@@ -54,6 +54,18 @@ class Plan:
     seed: int = 0
     keep_source: bool = False  # measure how much of the pre-trained network each fine-tuning forgets
 
+    def __post_init__(self) -> None:
+        for name in ("target", "group", "split", "domain"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise PlanError(
+                    f"{name} of type {type(value).__name__}", expected="the name of a column",
+                    do="make it a column of the data",
+                )  # fmt: skip
+        for name in ("inputs", "attributes", "backbones", "techniques"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        object.__setattr__(self, "out", str(self.out))
+
     def to_toml(self) -> str:
         """TOML with one line a field; unset fields are left out."""
         known = {k: list(v) if isinstance(v, tuple) else v for k, v in self.given().items()}
@@ -100,6 +112,7 @@ class AdaptationPlan(Plan):
     target_labels: int = 0  # so many labels of the target may be asked for
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.target_labels < 0:
             raise PlanError(f"{self.target_labels} labels of the target", expected="0 or more", do="a few: 5 to 100")
 

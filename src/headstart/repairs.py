@@ -19,7 +19,7 @@ from headstart._compute import threads
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations.activations import Activations
-from headstart.audit._base import audit
+from headstart.audit._base import TOLD, audit
 from headstart.audit._levels import Levels, levels
 from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, gap, judged, resamples
 from headstart.audit.repair._found import suspected
@@ -88,7 +88,7 @@ def _with_a_head(model: Model) -> Model:
     """The model; NotApplicable where there is no head to train again."""
     card, technique = model.card, make(model.card.technique)
     if card.target_kind != "label":
-        raise NotApplicable(f"this model tells {card.target_kind}", expected="a model of one class a row")
+        raise NotApplicable(f"rows of this model have {TOLD[card.target_kind]}", expected="a model of one class a row")
     if technique.cost > CHEAP or not technique.accepts & {"vector", "frame"}:
         raise NotApplicable(
             f"{card.technique} is no head on frozen features, so there is nothing to train again in seconds",

@@ -100,11 +100,11 @@ class WithoutSource(Job):
             other = model.read(plan.adapt_to)
             self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
         with self._stage("read features", None):
-            Z = np.asarray(self._get(model.backbone, other, model.card.cut), dtype=np.float64)
-            Z = np.where(np.isnan(Z), source.mean, Z)
+            served = np.asarray(self._get(model.backbone, other, model.card.cut), dtype=np.float64)
+            Z = np.where(np.isnan(served), source.mean, served)
         some = np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
         floor = Ready(None, model.technique, model.card.temperature, len(model.card.classes), is_new=False)
-        plainly = floor(Z)
+        plainly = floor(served)  # gaps and all, as the model itself answers
         before = model.scores(other, self.store) if model.beside else plainly
         with self._stage("methods"):
             seen = moved(source, Z[some], plainly[some], classes=model.card.classes, seed=plan.seed)

@@ -9,19 +9,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from tests.made.data import image_folder
 
 import headstart
 from headstart import backbones
 from headstart._listen import Listener
 from headstart.data.read import read
-from headstart.errors import ModelError, PlanError
+from headstart.errors import DataError, ModelError, PlanError
 from headstart.job import Job
 from headstart.plan import Plan
 from headstart.selection.race import Clock
@@ -190,3 +192,52 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
         return {t["technique"]: t["test"] for t in result["trials"] if t["technique"] in ("knn", "ridge", "tfidf")}
 
     assert closed(resumed) == closed(whole)
+
+
+def test_a_complete_run_is_given_back_and_not_done_again(finished: Path) -> None:
+    before = (finished / "result.json").read_bytes()
+    plan = Plan.from_toml(finished / "plan.toml")
+    again = headstart.run(replace(plan, budget=500.0), resume=True)
+    assert (finished / "result.json").read_bytes() == before
+    assert again.best == json.loads(before)["best"]
+    assert not (finished / "state").exists()
+    with pytest.raises(PlanError, match="describes another run"):
+        headstart.run(replace(plan, seed=7), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        (["a text", "another"], {"target": "mood"}, "data of type list.*data frame"),
+        (np.zeros((9, 2)), {}, "data of type ndarray"),
+        (pd.DataFrame(np.zeros((9, 2)), columns=["a", "a"]), {}, "several columns called a"),
+        (pd.DataFrame({"im": [Image.new("RGB", (4, 4))] * 9}), {}, "pictures in a data frame"),
+        ("x.csv", {"target": ["good", "bad"]}, "target of type list.*the name of a column"),
+        ("x.csv", {"group": np.arange(9)}, "group of type ndarray"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_of_a_run_is_said(tmp_path: Path, data: Any, options: dict[str, Any], words: str) -> None:
+    with pytest.raises((DataError, PlanError), match=words):
+        headstart.run(data, out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_plans_take_paths_lists_and_single_words() -> None:
+    plan = Plan("x.csv", inputs="age", techniques=["knn"], out=Path("a/b"))
+    assert (plan.inputs, plan.techniques, plan.out) == (("age",), ("knn",), "a/b")
+
+
+def test_data_that_changed_before_a_resume_are_named(tmp_path: Path) -> None:
+    class Heard(Listener):
+        def __init__(self) -> None:
+            self.lines: list[str] = []
+
+        def say(self, text: str) -> None:
+            self.lines.append(text)
+
+    plan = Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"))
+    for rows, changed in ((80, False), (80, False), (70, True)):
+        reviews().head(rows).to_csv(plan.data, index=False)
+        heard = Heard()
+        Job(plan, heard, resume=True)._read()
+        assert any("not what the run was begun with" in line for line in heard.lines) == changed

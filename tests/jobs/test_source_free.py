@@ -142,3 +142,17 @@ def test_what_a_folder_lacks_is_said(made: Made, tmp_path: Path, capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         main(["adapt", str(made.model), "--source", "a.csv", "--target", "b.csv"])
     assert "one of a run and --source" in capsys.readouterr().err
+
+
+def test_a_declined_adaptation_changes_no_answer_where_cells_are_missing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(200, 4)), columns=list("abcd"))
+    gap = rng.random(200) < 0.3
+    rows["finding"] = np.where((rows["a"].abs() > 0.8) ^ gap, "ill", "well")
+    rows["a"] = rows["a"].mask(gap & (rng.random(200) < 0.6))  # a gap says something, which its mean does not
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    options = {"backbones": ("columns",), "techniques": ("boosting",), "budget": "24s"}
+    assert headstart.run(tmp_path / "a.csv", out=tmp_path / "run", **options).best["technique"] == "boosting"
+    told = headstart.adapt(tmp_path / "run", tmp_path / "a.csv", source_free=True, out=str(tmp_path / "moved"))
+    assert told.adaptation["decision"] == "declined"
+    assert told.adaptation["changed"]["rows"] == 0

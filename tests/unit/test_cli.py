@@ -9,6 +9,7 @@ import typer
 
 from headstart import __version__, _discover, cli
 from headstart.cli import list as listing
+from headstart.cli._terminal import Terminal
 from headstart.errors import DataError
 
 
@@ -132,3 +133,28 @@ def test_every_list_has_two_lines_an_entry(capsys, what):
 def test_what_is_not_installed_is_said(monkeypatch):
     assert listing._installed(("json",))
     assert not listing._installed(("json", "no_such_package_at_all"))
+
+
+def test_a_place_that_cannot_be_written_is_one_line(capsys, command, tmp_path):
+    (tmp_path / "file").write_text("x")
+
+    def broken() -> None:
+        (tmp_path / "file" / "run").mkdir()
+
+    command(broken)
+    code, out, err = _run(capsys, "run")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"{tmp_path / 'file' / 'run'}: Not a directory. What to do: check the path")
+
+
+def test_answers_are_written_as_csv_or_jsonl_alone(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("headstart.model.load", lambda run: pytest.fail("nothing should be loaded"))
+    code, _, err = _run(capsys, "predict", "runs/x", "new.csv", "--out", str(tmp_path / "answers.xlsx"))
+    assert code == 2
+    assert err.startswith("answers cannot be written as answers.xlsx. Expected: --out FILE.csv")
+
+
+def test_a_budget_that_loading_alone_takes_promises_nothing(capsys):
+    for budget, words in ((1.0, "may take longer"), (60.0, "at most that long")):
+        Terminal(budget).close()
+        assert words in capsys.readouterr().err

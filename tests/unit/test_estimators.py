@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from headstart import TransferClassifier, TransferRegressor
+from headstart.errors import DataError
 
 TEXTS = [
     f"{'a lovely' if i % 2 else 'an awful'} {thing} number {i}"
@@ -80,3 +81,29 @@ def test_groups_are_kept_together_while_choosing() -> None:
     y = rng.integers(0, 2, 12)[who]
     model = TransferClassifier().fit(X, y, groups=who)
     assert model.predict(X).shape == (60,)
+
+
+def test_frames_and_series_of_texts(tmp_path: Path) -> None:
+    told = TransferClassifier(technique="ridge", cache=str(tmp_path)).fit(TEXTS[:24], MOODS[:24]).predict(TEXTS[24:])
+    series = pd.Series(TEXTS, index=[f"r{i}" for i in range(30)])
+    for X in (series, series.to_frame("review"), pd.DataFrame({"review": TEXTS, "n": range(30)})):
+        model = TransferClassifier(technique="ridge", cache=str(tmp_path)).fit(X[:24], MOODS[:24])
+        assert model.predict(X[24:]).tolist() == told.tolist()
+
+
+def test_a_row_is_read_as_the_training_rows_were(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    site, size = rng.choice(["north", "south"], 80), rng.normal(size=80)
+    table = pd.DataFrame({"site": site, "size": size, "room": rng.integers(0, 5, 80)})
+    model = TransferClassifier(technique="ridge").fit(table, site == "north")
+    whole = model.predict_proba(table)
+    north = np.flatnonzero(site == "north")[:12]  # one value only: in itself such a column says nothing
+    np.testing.assert_allclose(model.predict_proba(table.iloc[north]), whole[north])
+    np.testing.assert_allclose(model.predict_proba(table.iloc[north, ::-1]), whole[north])
+    with pytest.raises(DataError, match="no column 'site', which the model learnt from"):
+        model.predict(table.drop(columns="site"))
+
+
+def test_targets_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        TransferClassifier().fit(TEXTS, MOODS[:5])

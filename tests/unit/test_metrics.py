@@ -40,6 +40,23 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     assert 0.88 <= inside / 200 <= 0.99
 
 
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_few_groups_do_not_look_certain(groups: int) -> None:
+    rng, y, who = np.random.default_rng(1), np.zeros(10 * groups, dtype=int), np.repeat(np.arange(groups), 10)
+    metric, inside, gains = metric_for(np.tile([0, 1], 50), "label"), 0, 0
+    for _ in range(100):
+        right = rng.random(len(y)) < np.repeat(rng.beta(7.2, 1.8, groups), 10)  # 80 %, more alike within a group
+        scores = np.eye(2)[(~right).astype(int)]
+        found = interval(metric, y, scores, groups=who)
+        inside += found["low"] <= 0.8 <= found["high"]
+        _, low, high = paired(metric, y, scores, np.eye(2)[(rng.permutation(~right)).astype(int)], groups=who)
+        gains += low <= 0 <= high
+    assert inside >= 85
+    assert gains >= 85
+    one = interval(metric, y, scores, groups=np.zeros(len(y)))
+    assert (one["low"], one["high"]) == (0.0, 1.0)
+
+
 def test_flawless_rows_still_leave_doubt() -> None:
     y = np.tile([0, 1], 10)
     found = interval(metric_for(y, "label"), y, np.eye(2)[y])

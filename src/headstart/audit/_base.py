@@ -17,6 +17,7 @@ from headstart.errors import NotApplicable
 Severity = Literal["info", "warning", "serious"]
 SEVERITIES = ("serious", "warning", "info")
 LEVEL = 0.01  # of every check: how often it may speak where nothing is wrong, over all its comparisons together
+TOLD = {"label": "one class each", "labels": "several labels each", "number": "a number each"}  # what rows are to have
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import betabinom
 
-from headstart.audit._base import LEVEL, Check, Evidence, Finding
+from headstart.audit._base import LEVEL, TOLD, Check, Evidence, Finding
 from headstart.audit._multiple import holm
 from headstart.errors import NotApplicable
 from headstart.selection.calibration import COVERAGE
@@ -38,7 +38,7 @@ class Conformal(Check):
 
     def __call__(self, evidence: Evidence) -> list[Finding]:
         if evidence.kind != "label" or evidence.qhat is None:
-            seen = f"the target is a {evidence.kind}" if evidence.kind != "label" else "the model carries no qhat"
+            seen = f"the rows have {TOLD[evidence.kind]}" if evidence.kind != "label" else "the model carries no qhat"
             raise NotApplicable(seen, expected="a model of classes that was fitted with ten validation rows or more")
         test, held = evidence.of("test"), len(evidence.of("valid"))
         y = evidence.target[test]

@@ -87,9 +87,12 @@ class GroupGaps(Check):
         if not gaps:
             rest = f"; too few rows of {', '.join(small[:6])}" if small else ""
             title = f"{attribute}: no gap beyond chance between {len(large)} groups{rest}"
-            return Finding(
-                f"group_gaps:none:{attribute}", title, "info", "Nothing; more test rows would show smaller gaps.", told
-            )
+            do = "Nothing; more test rows would show smaller gaps."
+            if len(large) < 2:
+                do = "Label more rows of the other groups."
+                alone = f"only {large[0]}" if large else "no group"
+                title = f"{attribute}: cannot be compared, {alone} has enough test rows{rest}"
+            return Finding(f"group_gaps:none:{attribute}", title, "info", do, told)
         group, measure, gap, _ = max(gaps, key=lambda g: (not g[1].selects, abs(g[2]) / g[1].scale))
         inside = names == group
         here, there = (float(measure.value[measure.among & side].mean()) for side in (inside, ~inside))

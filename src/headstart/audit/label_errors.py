@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from headstart.audit._base import LEVEL, Check, Evidence, Finding
+from headstart.audit._base import LEVEL, TOLD, Check, Evidence, Finding
 from headstart.audit._vectors import MOST, principal, some, vectors
 from headstart.errors import NotApplicable
 from headstart.selection.calibration import apply
@@ -51,7 +51,7 @@ class LabelErrors(Check):
 
     def __call__(self, evidence: Evidence) -> list[Finding]:
         if evidence.kind != "label":
-            raise NotApplicable(f"the target is a {evidence.kind}", expected="one class a row")
+            raise NotApplicable(f"the rows have {TOLD[evidence.kind]}", expected="one class a row")
         rows = some(np.arange(len(evidence.split)), MOST, evidence.seed)
         y = evidence.target[rows]
         counts = np.bincount(y, minlength=len(evidence.classes))

@@ -62,6 +62,10 @@ class Slices(Check):
     def __call__(self, evidence: Evidence) -> list[Finding]:
         if evidence.kind != "label":
             raise NotApplicable("slices are looked for where a row has one class")
+        if not evidence.values.shape[1]:
+            raise NotApplicable(
+                "no network that gives vectors took part", expected="vectors, to tell which rows are alike"
+            )
         test, known = evidence.of("test"), np.flatnonzero(evidence.split != "test")
         wrong = evidence.scores.argmax(1) != evidence.target[test]
         if wrong.sum() < 10 or len(known) < 4 * LEAST:

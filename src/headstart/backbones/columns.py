@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from headstart.backbones._featurizer import Featurizer
+from headstart.data.targets import as_number
 
 MOST_VALUES = 30  # of a category column; rarer values share one column, "anything else"
 
@@ -71,12 +72,29 @@ class Columns(Featurizer):
         cells = [row.get(key) for row in rows]
         if kind == "number":
             return np.array([[_number(v)] for v in cells])
-        place = {v: i for i, v in enumerate(kind)}
+        place = {_plain(v): i for i, v in enumerate(kind)} | {v: i for i, v in enumerate(kind)}
         out = np.zeros((len(rows), len(kind) + 1))
         for i, value in enumerate(cells):
             if value is not None:
-                out[i, place.get(str(value), len(kind))] = 1.0
+                out[i, place.get(str(value), place.get(_plain(value), len(kind)))] = 1.0
         return out
+
+    def unlike(self, rows: Sequence[Any]) -> list[str]:
+        """In words, columns whose cells are of another kind than those of the training rows.
+
+        >>> Columns.of([{"age": 40.0, "sex": "f"}]).unlike([{"age": "old", "sex": "F"}])
+        ["column 'age': 1 of 1 cells are no numbers, and count as missing"]
+        """
+        words = []
+        for key, kind in self.schema.items():
+            cells = [cell for row in rows if (cell := row.get(key)) is not None]
+            seen = self._column(key, kind, [{key: cell} for cell in cells]) if cells else np.zeros((0, 1))
+            odd = int(np.isnan(seen[:, 0]).sum()) if kind == "number" else int(seen[:, -1].sum())
+            if kind == "number" and odd > len(cells) / 2:
+                words.append(f"column {key!r}: {odd} of {len(cells)} cells are no numbers, and count as missing")
+            elif kind != "number" and len(kind) < MOST_VALUES and 0 < len(cells) == odd:
+                words.append(f"column {key!r}: none of {odd} cells has a value that training rows had")
+        return words
 
     @classmethod
     def read(cls, folder: Path, card: dict[str, Any]) -> Self:
@@ -85,7 +103,11 @@ class Columns(Featurizer):
 
 
 def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):  # missing, or a word where training had numbers only
-        return float("nan")
+    number = as_number(value)
+    return float("nan") if number is None else number  # missing, or a word where training had numbers only
+
+
+def _plain(value: Any) -> str:
+    """A word however a program wrote it: TRUE is True, and the 1.0 of a column of numbers is 1."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value).strip().casefold()

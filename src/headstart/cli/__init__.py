@@ -34,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 raise
             _complain(str(fault))
             raise SystemExit(FAULT) from fault
+        except OSError as fault:  # a folder that cannot be written, a disk that is full
+            if debug or not (fault.filename and fault.strerror):
+                raise
+            _complain(f"{fault.filename}: {fault.strerror}. What to do: check the path, its rights and the space left.")
+            raise SystemExit(FAULT) from fault
 
 
 def overview() -> str:

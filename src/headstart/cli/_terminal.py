@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from headstart._listen import Listener
 
+SHORT = 20.0  # seconds; what no budget can cut takes some ten on one core
+
 
 class Quiet(Listener):
     """Says nothing."""
@@ -25,7 +27,8 @@ class Terminal(Listener):
             TextColumn("left:"), TimeRemainingColumn(), console=self.console, transient=True,
         )  # fmt: skip
         self.task: TaskID | None = None
-        self.console.print(f"budget {_clock(budget)}: this will take at most that long")
+        short = "loading and testing alone may take longer" if budget < SHORT else "this will take at most that long"
+        self.console.print(f"budget {_clock(budget)}: {short}")
         self.bar.start()
 
     def say(self, text: str) -> None:

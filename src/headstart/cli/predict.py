@@ -28,9 +28,12 @@ def predict(
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
 
+    from headstart.backbones.columns import Columns
     from headstart.errors import PlanError
     from headstart.model import load
 
+    if out is not None and out.suffix.lower() not in (".csv", ".jsonl"):
+        raise PlanError(f"answers cannot be written as {out.name}", expected="--out FILE.csv or FILE.jsonl")
     model = load(run)
     online = model.online() if adapt else None
     rows = model.read(data)
@@ -40,10 +43,14 @@ def predict(
     if out is None:
         _write(model, told, sys.stdout, as_json=False, sets=sets)
     else:
+        out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f".{out.name}.writing")
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            _write(model, told, file, as_json=out.suffix == ".jsonl", sets=sets)
+            _write(model, told, file, as_json=out.suffix.lower() == ".jsonl", sets=sets)
         temporary.replace(out)
+    if isinstance(model.backbone, Columns):
+        for words in model.backbone.unlike(rows.rows):
+            typer.echo(words, err=True)
     if model.familiar is not None and (words := model.familiar.words()):
         typer.echo(words, err=True)
     if model.by_group is not None:

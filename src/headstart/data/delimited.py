@@ -14,6 +14,8 @@ from headstart.errors import DataError
 SNIFFED = 65_536  # characters that the delimiter is guessed from
 LONGEST_CELL = 2**30
 EXCEL = re.compile(r"sep=(.)\r?\n")  # a first line that some spreadsheets write
+A_SENTENCE = 8  # words of a header that is rather a text
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
@@ -47,14 +49,16 @@ def load_delimited(path: Path) -> Raw:
     header = unique_names([h.strip() for h in lines[0][1]], raw.notes)
     rows = []
     for number, cells in lines[1:]:
-        if len(cells) == len(header):
+        if cells == lines[0][1]:
+            raw.skipped.append((f"line {number}", "the header once more"))
+        elif len(cells) == len(header):
             rows.append((number, cells))
         else:
             raw.skipped.append((f"line {number}", f"{len(cells)} cells where the header has {len(header)}"))
     raw.names = column(f"line {number}" for number, _ in rows)
     raw.columns = {h: column(cells[k] for _, cells in rows) for k, h in enumerate(header)}
-    if delimiter != ",":
-        _decimal_commas(raw)
+    _decimal_commas(raw, plain=delimiter == ",")
+    _doubt_header(raw)
     return raw
 
 
@@ -131,10 +135,26 @@ def _delimiter(text: str, suffix: str) -> str:
     return best
 
 
-def _decimal_commas(raw: Raw) -> None:
-    """Columns of numbers such as 3,14 (the reason why people separate cells by semicolons) get a decimal point."""
+def _doubt_header(raw: Raw) -> None:
+    """Say so where the first line looks like a row: a header names its columns and is no value of theirs."""
+    texts = [h for h in raw.columns if len(h.split()) >= A_SENTENCE]
+    values = [h for h, cells in raw.columns.items() if h in set(cells)]
+    if texts or 2 * len(values) >= len(raw.columns):
+        shown = (texts or values)[0]
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        raw.notes.append(
+            f"the first line was read as names of columns, {shown!r} among them: add a line of names if it is a row"
+        )
+
+
+def _decimal_commas(raw: Raw, *, plain: bool) -> None:
+    """Columns of numbers such as 3,14 (the reason why people separate cells by semicolons) get a decimal point.
+
+    In a `plain` file, which has commas between its cells, 1,200 may be twelve hundred: then something must tell.
+    """
     for name, cells in raw.columns.items():
         there = [c for c in cells if not is_missing(c)]
-        if there and all(DECIMAL_COMMA.fullmatch(c.strip()) for c in there) and any("," in c for c in there):
+        is_decimal = any("," in c and not (plain and THOUSANDS.fullmatch(c.strip())) for c in there)
+        if is_decimal and all(DECIMAL_COMMA.fullmatch(c.strip()) for c in there):
             raw.columns[name] = column(c.replace(",", ".") for c in cells)
             raw.notes.append(f"column {name!r} has decimal commas: 3,14 was read as 3.14")

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from headstart.data.delimited import load_delimited, text_of, unique_names
-from headstart.data.raw import Raw, column
+from headstart.data.raw import Raw, column, is_missing
 from headstart.errors import DataError
 
 DELIMITED = (".csv", ".tsv", ".tab", ".txt")
+SHEET, ARCHIVE = "save the sheet as CSV", "unpack it and give the folder"
+INSTEAD = dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), SHEET) | dict.fromkeys(
+    (".zip", ".tar", ".gz", ".7z"), ARCHIVE
+)
 KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow")
 
 
@@ -32,7 +36,8 @@ def load(path: Path) -> Raw:
     elif suffix == ".arrow":
         raw = _arrow([path])
     else:
-        raise DataError(f"{path.name}: files ending in {suffix or 'nothing'} are not read", expected=", ".join(KNOWN))
+        seen = f"{path.name}: files ending in {suffix or 'nothing'} are not read"
+        raise DataError(seen, expected=", ".join(KNOWN), do=INSTEAD.get(suffix, ""))
     raw.base = path.parent
     if not len(raw):
         raise DataError(f"{path.name} holds no rows", expected="a header line and at least one row")
@@ -54,7 +59,17 @@ def from_records(records: list[dict[str, Any]]) -> Raw:
     """The columns of a list of dicts; a key that a row lacks is None there."""
     keys = dict.fromkeys(str(k) for r in records for k in r)
     columns = {k: column(r.get(k) for r in records) for k in keys}
-    return Raw(columns, column(str(i) for i in range(len(records))))
+    return _spread(Raw(columns, column(str(i) for i in range(len(records)))))
+
+
+def _spread(raw: Raw) -> Raw:
+    """Columns of objects as columns of their fields: `review` with a `text` becomes `review.text`."""
+    while nested := [n for n, cells in raw.columns.items() if any(isinstance(c, dict) for c in cells)]:
+        name = nested[0]
+        cells = [c if isinstance(c, dict) else {} if is_missing(c) else {"": c} for c in raw.columns.pop(name)]
+        fields = dict.fromkeys(str(k) for c in cells for k in c)
+        raw.columns |= {f"{name}.{k}".rstrip("."): column(c.get(k) for c in cells) for k in fields}
+    return raw
 
 
 def _json(path: Path) -> Raw:
@@ -77,6 +92,13 @@ def _json(path: Path) -> Raw:
                     entries.append((f"line {number}", json.loads(line)))
                 except ValueError as error:
                     skipped.append((f"line {number}", f"no JSON ({error})"))
+    only = entries[0][1] if len(entries) == 1 else None
+    if isinstance(only, dict) and only and all(isinstance(v, list) or _is_column(v) for v in only.values()):
+        raise DataError(
+            f"{path.name} is one object of {', '.join(list(only)[:5])}",
+            expected="a list of rows, or one a line",
+            do="write rows: in pandas frame.to_json(path, orient='records')",
+        )  # fmt: skip
     for name, entry in entries:
         if isinstance(entry, dict):
             records.append(entry)
@@ -87,6 +109,11 @@ def _json(path: Path) -> Raw:
     raw.names, raw.skipped, raw.notes = column(names), skipped, [note] if note else []
     raw.refuse_if_broken()
     return raw
+
+
+def _is_column(value: Any) -> bool:
+    """A column as pandas writes it: an object whose keys are the numbers of the rows."""
+    return isinstance(value, dict) and "0" in value
 
 
 def _parquet(paths: list[Path]) -> Raw:
@@ -124,7 +151,7 @@ def _from_arrow(table: Any) -> Raw:
     notes: list[str] = []
     names = unique_names(table.column_names, notes)
     columns = {n: column(map(_plain, table.column(i).to_pylist())) for i, n in enumerate(names)}
-    raw = Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes)
+    raw = _spread(Raw(columns, column(f"row {i}" for i in range(table.num_rows)), notes=notes))
     told = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     if features := told.get("info", {}).get("features"):  # Hugging Face writes class names into the schema
         from headstart.data.huggingface import name_classes

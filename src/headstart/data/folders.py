@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from headstart.data.files import KNOWN, load
-from headstart.data.images import is_picture
+from headstart.data.images import is_picture, place_of
 from headstart.data.raw import Raw, column
 from headstart.data.splits import side_of
 from headstart.errors import DataError
 
+OTHER_PICTURES = "convert pictures of another kind (HEIC, DICOM, raw) to PNG or JPEG, or check the path"
 SHARD = re.compile(r"-\d+-of-\d+$")
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r"})
 
@@ -31,17 +33,21 @@ def load_folder(folder: Path) -> Raw:
     if pictures and len(tables) == 1 and _names_pictures(tables[0], pictures):
         return load(tables[0])
     if pictures:
-        return _image_folder(folder, pictures, len(found) - len(pictures))
+        return _image_folder(folder, pictures, [p for p in found if not is_picture(p.name)])
     files = [p for p in found if p.suffix.lower() in KNOWN]
     if len(files) == 1:
         return load(files[0])
     if files and (all(_side(p) for p in files) or all(SHARD.search(p.stem) for p in files)):
         return _several(files)
-    what = f"{len(found)} other files" if found else "nothing"
+    what = f"{len(found)} other files: {_endings(found)}" if found else "nothing"
     raise DataError(
         f"no pictures in {folder} ({what})",
         expected="one sub-folder a class with pictures in it, or one table file",
-        do=f"name one of its tables: {', '.join(sorted(p.name for p in files)[:5])}" if files else "check the path",
+        do=f"name one of its tables: {', '.join(sorted(p.name for p in files)[:5])}"
+        if files
+        else OTHER_PICTURES
+        if found
+        else "check the path",
     )
 
 
@@ -67,14 +73,14 @@ def _names_pictures(table: Path, pictures: list[Path]) -> bool:
     """Whether a table beside pictures tells what they are: most of its cells in some column are their paths."""
     there = {str(p) for p in pictures}
     columns = load(table).columns.values()
-    return any(sum(str(table.parent / str(c)) in there for c in cells) > len(cells) / 2 for cells in columns)
+    return any(sum(place_of(str(c), table.parent) in there for c in cells) > len(cells) / 2 for cells in columns)
 
 
 def _is_junk(name: str) -> bool:
     return name.startswith((".", "._")) or name.lower() in JUNK
 
 
-def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
+def _image_folder(folder: Path, pictures: list[Path], others: list[Path]) -> Raw:
     parts = [p.relative_to(folder).parts for p in pictures]
     while all(len(x) > 2 for x in parts) and len({x[0] for x in parts}) == 1:  # a folder around the folders
         parts = [x[1:] for x in parts]
@@ -84,7 +90,7 @@ def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
     loose = np.array([len(x) <= depth + 1 for x in parts])
     raw = Raw({"image": column(str(p) for p in pictures)}, column("/".join(x) for x in parts), folder, modality="image")
     if others:
-        raw.notes.append(f"{others} files that are no pictures were passed over")
+        raw.notes.append(f"{len(others)} files that are no pictures were passed over ({_endings(others)})")
     if loose.all():
         return raw
     raw.target = "label"
@@ -92,6 +98,12 @@ def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
     if is_split:
         raw.split = "split"
         raw.columns["split"] = column(x[0] for x in parts)
+    if any(len(x) > depth + 2 for x in parts):
+        raw.columns["folder"] = column("/".join(x[depth + 1 : -1]) or None for x in parts)
+        raw.notes.append(
+            "the class folders hold folders: if each of them is one patient or series, pass --group folder,"
+            " or the test will look better than it is"
+        )
     if loose.any():
         raw.notes.append(f"{loose.sum()} pictures lie outside the class folders and were passed over")
         raw.take(~loose)
@@ -100,6 +112,12 @@ def _image_folder(folder: Path, pictures: list[Path], others: int) -> Raw:
         f"{len(raw)} pictures in {classes} class folders" + (f", under {', '.join(sorted(own))}" if is_split else "")
     )
     return raw
+
+
+def _endings(files: list[Path]) -> str:
+    """How files end, the commonest first."""
+    common = Counter(p.suffix.lower() or "no ending" for p in files).most_common(4)
+    return ", ".join(f"{n} {ending}" for ending, n in common)
 
 
 def _side(path: Path) -> str | None:

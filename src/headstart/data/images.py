@@ -30,6 +30,12 @@ def is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
 
+def place_of(name: str, base: Path) -> str:
+    """The path that a cell of a table names, also one that Windows wrote."""
+    path = base / name.strip()
+    return str(path if "\\" not in name or path.exists() else base / name.strip().replace("\\", "/"))
+
+
 def decode(row: Any, at_least: int | None = None) -> Image.Image:
     """A row as an upright RGB picture; the first frame of an animation, transparency laid on white.
 

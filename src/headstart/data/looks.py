@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,14 @@ IDS = (
     "hash",
     "column 1",
 )
+DATE = re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](\d\d){1,2})([T ]+\d\d?:\d\d.*)?")
 LOOKED_AT = 2000  # cells of a column that are looked at
 PROSE, PHRASE = 5.0, 2.5  # mean words a cell of a text; of something that may be joined to a text
 MOSTLY = 0.5  # share of different values from which cells are rather names or texts than categories
 
 
 def look(cells: np.ndarray, base: Path | None) -> str:
-    """What a column holds: picture, prose, phrase, word (mostly different), category, number or vector."""
+    """What a column holds: picture, prose, phrase, word (mostly different), category, date, number or vector."""
     seen = [c for c in cells[:LOOKED_AT] if not is_missing(c)]
     if not seen:
         return "number"
@@ -44,6 +47,8 @@ def look(cells: np.ndarray, base: Path | None) -> str:
         return "vector"
     if sum(as_number(c) is not None for c in seen) >= 0.9 * len(seen):
         return "number"
+    if all(isinstance(c, date) or (isinstance(c, str) and DATE.fullmatch(c.strip())) for c in seen):
+        return "date"
     words = sum(_words(str(c)) for c in seen) / len(seen)
     different = count_different(seen) / len(seen)
     if words >= PROSE and (different >= 0.3 or different * len(seen) > 50):

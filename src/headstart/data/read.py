@@ -43,7 +43,10 @@ def read(
     if not len(raw):
         raise DataError("no rows", expected="rows with an input and a target", do="check the source")
     if is_made_up and target is None and raw.target is None:
-        raise DataError("nothing says what each row is", expected="one folder a class, or one target a row")
+        raise DataError(
+            "nothing says what each row is", expected="one folder a class, or one target a row",
+            do="move each picture into a folder of its class, or name files and classes in a CSV beside them",
+        )  # fmt: skip
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
@@ -155,8 +158,14 @@ def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, 
         if raw.modality != modality:
             raise DataError(f"rows of {raw.modality}s", expected=f"{modality} rows, as the model was trained on")
         return names[:1]
+    if missing := [c for c in inputs if c not in names]:
+        raise DataError(
+            f"no column {', '.join(map(repr, missing))}, which the model learnt from; there are: {', '.join(names)}",
+            expected=f"the columns {', '.join(inputs)}",
+            do="call them as they were called in training; what is not known may stay empty",
+        )  # fmt: skip
     if inputs:
-        return tuple(roles.known(c, names, "input") for c in inputs)
+        return inputs
     return roles.inputs_of(raw, names, modality, [], given=False)[1]
 
 
@@ -183,7 +192,7 @@ def _build(
 
 
 def _pictures(cells: np.ndarray, base: Path | None) -> Built:
-    rows = [str((base or Path()) / c.strip()) if isinstance(c, str) else c for c in cells]
+    rows = [images.place_of(c, base or Path()) if isinstance(c, str) else c for c in cells]
     there = [i for i, c in enumerate(cells) if c is not None and (not isinstance(c, str) or c.strip())]
     ids: list[str] = [""] * len(rows)
     reasons: list[str | None] = ["no picture is named"] * len(rows)

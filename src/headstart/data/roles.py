@@ -132,7 +132,12 @@ def _leave_out(raw: Raw, names: Sequence[str], notes: list[str]) -> tuple[str, .
     picks = []
     for name in names:
         cells = raw.columns[name]
-        if why := id_like(name, cells, first=name == next(iter(raw.columns))):
+        if look(cells, None) == "date":
+            notes.append(
+                f"column {name!r} holds dates: left out; to learn from them add what matters as a column of numbers,"
+                " such as the month or the days since, or name the columns with --input"
+            )
+        elif why := id_like(name, cells, first=name == next(iter(raw.columns))):
             notes.append(f"column {name!r} looks like an id ({why}): left out")
         elif all(is_missing(c) for c in cells):
             notes.append(f"column {name!r} is empty: left out")

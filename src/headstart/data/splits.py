@@ -43,7 +43,10 @@ def assign(
     unit, keys = units(ids, groups)
     if len(keys) < len(SPLITS):
         what = "groups" if groups is not None else "different rows"
-        raise DataError(f"only {len(keys)} {what}", expected="at least 3, one for each of train, valid and test")
+        raise DataError(
+            f"only {len(keys)} {what}", expected="at least 3, one for each of train, valid and test",
+            do="name another --group" if groups is not None else "check which columns are learnt from (--input)",
+        )  # fmt: skip
     place = np.array([position(key, seed) for key in keys])
     stratum = _strata(unit, len(keys), target, kind)
     side = np.zeros(len(keys), dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from headstart.data.targets import as_number
 
 # further words for "not known", in columns that hold numbers otherwise
 UNKNOWN = frozenset({"?", "-", "none", "unknown"})
+MARKED = re.compile(r"[,$€£¥₹%'’]")  # in a number: somebody's way of writing it
+WITH_UNIT = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)?\s*([a-zA-Zµ°/]{1,8})\s*")
 FEW = 0.01  # of the cells of a column of numbers may be no numbers; they become missing
 
 
@@ -46,5 +49,10 @@ def _typed(name: str, cells: np.ndarray, notes: list[str]) -> list[Any]:
             shown = ", ".join(sorted({*odd, *(["inf"] if infinite else [])})[:5])
             number = len(odd) + infinite
             notes.append(f"column {name!r} holds numbers; {number} cells are none ({shown}) and count as missing")
+        if signs := [c for c in cells if isinstance(c, str) and MARKED.search(c) and as_number(c) is not None]:
+            notes.append(f"column {name!r} holds amounts: {signs[0].strip()!r} was read as {as_number(signs[0]):g}")
         return [None if n is None or not np.isfinite(n) else n for n in numbers]
+    units = {found[1] for c, m in zip(cells, missing, strict=True) if not m and (found := WITH_UNIT.fullmatch(str(c)))}
+    if len(units) == 1 and sum(bool(WITH_UNIT.fullmatch(str(c))) for c in cells) == len(cells) - sum(missing):
+        notes.append(f"column {name!r} holds numbers with {units.pop()!r} behind them and was read as words: remove it")
     return [None if m else str(c).strip() for c, m in zip(cells, missing, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,10 @@ from headstart.errors import DataError
 
 SEPARATOR = "|"
 CODE = re.compile(r"0\d")
+AMOUNT = re.compile(  # what people write and Python does not read: $1,200.50, 45 %, 1.200,50 €
+    r"(?P<sign>[+-]?)\s?[$€£¥₹]?\s?(?P<whole>[1-9]\d{0,2}(?P<gap>[,.'’\u00a0\u202f ])\d{3}(?:(?P=gap)\d{3})*|\d+)"
+    r"(?P<rest>[.,]\d+)?\s?[$€£¥₹%]?"
+)
 MOST_WHOLE = 20  # this many different whole numbers, or fewer, are taken for classes
 
 
@@ -48,12 +53,14 @@ def encode(cells: np.ndarray, name: str, *, is_class: bool = False) -> Target:
     """Encode cells that are all there.
 
     Cells with `|`, or lists, are several labels a row. Numbers are a number to predict unless they are few whole ones,
-    or codes such as 007. With `is_class` (folder names) every cell is the name of a class, whatever it looks like.
+    or codes such as 007. Lists that a spreadsheet made text of, ['a', 'b'], are lists again. With `is_class` (folder
+    names) every cell is the name of a class, whatever it looks like.
     """
     if is_class:
         texts = np.array([str(c) for c in cells])
         by_value = {t: n for t in set(texts.tolist()) if (n := as_number(t)) is not None}
         return _label(texts, sorted(set(texts.tolist()), key=lambda t: (by_value.get(t, np.inf), t)), name, "")
+    cells = _listed(cells)
     if any(isinstance(c, list | tuple | set | np.ndarray) or (isinstance(c, str) and SEPARATOR in c) for c in cells):
         return _several(cells, name)
     numbers = [as_number(c) for c in cells]
@@ -85,6 +92,7 @@ def encode_as(cells: np.ndarray, kind: str, classes: tuple[str, ...]) -> tuple[n
         return values, [
             f"the target {c!r} is no number" if n is None else None for c, n in zip(cells, numbers, strict=True)
         ]
+    cells = _listed(cells) if kind == "labels" else cells
     code = {name: k for k, name in enumerate(classes)}
     words = [[_name(w, code) for w in (_parts(c) if kind == "labels" else [c])] for c in cells]
     strange = [next((w for w in some if w not in code), None) for some in words]
@@ -104,15 +112,43 @@ def _name(cell: Any, known: dict[str, int]) -> str:
 def as_number(cell: Any) -> float | None:
     """A cell as a float, or None where it is no number.
 
+    Amounts as people write them are numbers too; of "1,200" the comma parts thousands, of "1,25" and "0,125" decimals.
+
     >>> as_number("1e3"), as_number(True), as_number("1_000"), as_number("red")
     (1000.0, 1.0, None, None)
+    >>> as_number("$1,200.50"), as_number("45 %"), as_number("-1.200,50 €"), as_number("1,25")
+    (1200.5, 45.0, -1200.5, 1.25)
     """
     if isinstance(cell, str) and ("_" in cell or not cell.strip()):  # Python reads 1_000 as a number; people do not
         return None
     try:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
+        return _amount(cell) if isinstance(cell, str) else None
+
+
+def _amount(text: str) -> float | None:
+    found = AMOUNT.fullmatch(text.strip())
+    if found is None:
         return None
+    whole, gap, rest = found["whole"], found["gap"] or "", found["rest"] or ""
+    if gap and rest.startswith(gap):
+        return None
+    if gap != "." or rest:  # 1.200 alone is one and a fifth, as Python has it
+        whole = whole.replace(gap, "")
+    return float(f"{found['sign']}{whole}{rest.replace(',', '.')}") if whole.count(".") < 2 else None
+
+
+def _listed(cells: np.ndarray) -> np.ndarray:
+    """Lists again where every cell is one that was written as text; the cells as they are otherwise."""
+    if not all(isinstance(c, str) and c.strip()[:1] == "[" and c.strip()[-1:] == "]" for c in cells):
+        return cells
+    out = np.empty(len(cells), dtype=object)
+    try:
+        out[:] = [ast.literal_eval(c.strip()) for c in cells]
+    except (ValueError, SyntaxError):
+        return cells
+    return out
 
 
 def _label(texts: np.ndarray, order: list[str], name: str, why: str) -> Target:
@@ -129,10 +165,29 @@ def _label(texts: np.ndarray, order: list[str], name: str, why: str) -> Target:
         ", ..." if len(order) > 8 else ""
     )
     note = f"the target {name!r} is a label with {len(order)} classes" + (f" ({why})" if why else "") + f": {shown}"
+    note += _alike(order)
     rare = [c for c, n in zip(order, counts, strict=True) if n < 3]
     if rare:
         note += f"; fewer than 3 rows of {', '.join(rare[:8])}: too few to learn from and to test on"
     return Target(values, "label", tuple(order), note)
+
+
+def _alike(order: list[str]) -> str:
+    """What a person may have meant by these classes and did not write."""
+    plain: dict[str, list[str]] = {}
+    for name in order:
+        plain.setdefault(" ".join(name.casefold().split()), []).append(name)
+    note = ""
+    if twins := [same for same in plain.values() if len(same) > 1]:
+        shown = "; ".join(", ".join(map(repr, same[:4])) for same in twins[:3])
+        note += (
+            f"; {shown} differ in capitals or blanks only and count as different classes: write them alike if they are"
+        )
+    for mark in (",", ";"):
+        parts = {part.strip() for name in order for part in name.split(mark)}
+        if any(mark in name for name in order) and len(parts) < len(order):
+            note += f"; some hold {mark!r}: if these are several labels a row, write a{SEPARATOR}b"
+    return note
 
 
 def _several(cells: np.ndarray, name: str) -> Target:
@@ -167,6 +222,6 @@ def _word(cell: Any) -> str:
 
 def _refuse_one(different: np.ndarray, name: str) -> None:
     if len(different) < 2:
-        only = f"only one value ({different[0]})" if len(different) else "no values"
+        only = f"only one value ({str(different[0])[:60]})" if len(different) else "no values"
         seen = f"the target {name!r} has {only}"
         raise DataError(seen, expected="at least two classes or numbers", do="name another column with --target")

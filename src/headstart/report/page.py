@@ -11,7 +11,7 @@ from markupsafe import Markup
 from headstart.report import figures
 from headstart.report.audit import css, environment, findings
 from headstart.report.explain import confused, shown
-from headstart.report.text import TOGETHER, averaged, noted
+from headstart.report.text import TOGETHER, averaged, noted, refitted
 from headstart.result import Result
 
 ROLES = {
@@ -89,7 +89,7 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     if counts:
         known = counts.get("train", 0) + counts.get("valid", 0)
         facts.append(("learnt from", f"{known:,} labelled rows", f"{result.data.get('modality', '')} data"))
-    facts.append(("took", f"{result.seconds:.0f} s", f"on {result.environment.get('threads', '?')} cores"))
+    facts.append(("took", f"{result.seconds:.0f} s", f"cores: {result.environment.get('threads', '?')}"))
     return facts
 
 
@@ -107,6 +107,7 @@ def _trials(result: Result) -> dict[str, Any]:
     return {
         "trials": rows,
         "kept": any(t.get("source") for t in done),
+        "refitted": refitted(result),
         "board": Markup(_board(done)) if done else None,
         "unfinished": [t for t in result.trials if t["status"] != "done"],
     }

@@ -89,6 +89,22 @@ def repair(result: Result) -> str:
     return "\n".join([*lines, ""])
 
 
+def refitted(result: Result) -> str:
+    """Why the score of what ships differs from the winner's own in the race, where it does.
+
+    >>> refitted(Result())
+    ''
+    """
+    same = {name: result.best.get(name) for name in ("backbone", "technique", "role")}.items()
+    raced = [t["test"]["value"] for t in result.trials if t.get("test") and same <= t.items()]
+    if not result.test or not raced or raced[0] == result.test["value"]:
+        return ""
+    mean = ", and averaged with others" * bool(result.best.get("averaged_with"))
+    return (
+        f"What ships was fitted again on train and validation rows{mean}; those compared learnt from train rows alone."
+    )
+
+
 def summary(result: Result) -> str:
     """Verdict, what ships, the leaderboard and the findings, as plain lines.
 
@@ -105,6 +121,7 @@ def summary(result: Result) -> str:
             f" {test['metric'].replace('_', ' ')} {test['value']:.3f} [{test['low']:.3f}, {test['high']:.3f}]"
             f" on {test['rows']:,} test rows"
         )
+        lines += [words for words in [refitted(result)] if words]
     done = sorted((t for t in result.trials if t.get("test")), key=lambda t: -t["test"]["value"])
     if done:
         names = [f"{t['technique']} on {t['backbone']}" for t in done]

@@ -69,6 +69,12 @@ def test_what_keeps_rows_may_win_and_is_not_averaged_with_others() -> None:
     assert ensemble(keeps, [keeps, other], ground(), seconds=9).others == (other,)
 
 
+def test_where_pre_training_lost_nothing_of_it_ships() -> None:
+    plain, other = trial("tfidf", 3.0, role="classical"), trial("ridge", 3.0)
+    assert ensemble(other, [plain, other], ground(), seconds=9).others == (plain,)
+    assert ensemble(plain, [plain, other], ground(), seconds=9).others == ()
+
+
 def test_numbers_are_averaged_as_they_are() -> None:
     truth = np.linspace(0, 1, 50)
     told = {n: Trial(Contender("made", n, "pretrained"), scores={"known": truth[:, None] + s}) for n, s in

@@ -33,10 +33,12 @@ def ensemble(winner: Trial, trials: Sequence[Trial], ground: Field, *, seconds: 
     The mean is that of calibrated probabilities, or of numbers, each counted once: weights (Breiman, Stacked
     regressions, 1996) are more than few rows can tell. Contenders that took longest to fit are left out until all
     can be fitted once more in `seconds`, and so are those that keep rows: a model folder should hold none for a small
-    gain.
+    gain. A classical winner is averaged with classical ones: where pre-training lost, nothing of it ships.
     """
     key = "known" if "known" in winner.scores else "valid"
-    able = [t for t in trials if t is not winner and _able(t, key) and not make(t.contender.technique).keeps_rows]
+    sides = {"classical"} if winner.contender.role == "classical" else {"classical", "pretrained"}
+    able = [t for t in trials if t is not winner and _able(t, key) and t.contender.role in sides]
+    able = [t for t in able if not make(t.contender.technique).keeps_rows]
     able.sort(key=lambda t: t.fit_seconds)
     while able and sum(t.fit_seconds for t in able) > seconds:
         able.pop()
@@ -68,5 +70,5 @@ def calibrated(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _able(trial: Trial, key: str) -> bool:
     c = trial.contender
-    alone = c.role in ("majority", "scratch") or c.cost >= 3 or c.uses_domains
-    return trial.status == "done" and not alone and key in trial.scores
+    is_cheap = c.role in ("pretrained", "classical") and c.cost < 3 and not c.uses_domains
+    return trial.status == "done" and is_cheap and key in trial.scores

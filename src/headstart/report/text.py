@@ -139,11 +139,17 @@ def summary(result: Result) -> str:
 def averaged(best: dict[str, Any]) -> str:
     """With whose answers those of the winner are averaged, as the end of a sentence that names it.
 
-    >>> averaged({"averaged_with": ["knn on minilm", "tfidf on ngrams"]}), averaged({})
-    (' averaged with knn on minilm and tfidf on ngrams', '')
+    >>> averaged({"averaged_with": ["ridge on minilm", "prototypes on minilm", "tfidf on ngrams"]})
+    ', averaged with ridge and prototypes on minilm, tfidf on ngrams'
+    >>> averaged({})
+    ''
     """
-    *most, last = best.get("averaged_with") or [""]
-    return f" averaged with {', '.join(most)}{' and ' * bool(most)}{last}" * bool(last)
+    heads: dict[str, list[str]] = {}
+    for name in best.get("averaged_with") or ():
+        technique, _, backbone = name.partition(" on ")
+        heads.setdefault(backbone, []).append(technique)
+    told = ", ".join(f"{' and '.join(names)} on {backbone}" for backbone, names in heads.items())
+    return told and f", averaged with {told}"
 
 
 def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: list[list[str]]) -> str:

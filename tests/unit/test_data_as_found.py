@@ -131,6 +131,7 @@ def test_folders_within_classes_and_other_kinds_of_pictures(tmp_path: Path) -> N
     assert said(data, "pass --group folder")
     assert said(data, "1 .heic")
     grouped = read(pets, group="folder")
+    assert said(grouped, f"test 6 of {len(set(grouped.groups[grouped.split == 'test']))} groups")
     assert {len(set(grouped.split[grouped.groups == g])) for g in set(grouped.groups)} == {1}
     (tmp_path / "scans" / "a").mkdir(parents=True)
     (tmp_path / "scans" / "a" / "1.dcm").write_bytes(b"x")

@@ -69,7 +69,7 @@ def read(
     else:
         sides, keep = assign(ids, aim.values, aim.kind, groups, seed=seed), np.ones(len(ids), dtype=bool)
         raw.notes.append("rows are split by a hash of their content" + (", whole groups together" if group else ""))
-    raw.notes.append("split: " + ", ".join(f"{s} {(sides[keep] == s).sum()}" for s in SPLITS))
+    raw.notes.append("split: " + ", ".join(_counted(s, keep & (sides == s), groups) for s in SPLITS))
     _need_every_side(sides[keep], aim.values[keep], aim)
     used = {found.target, own} | (set() if found.modality == "table" else {*found.inputs} - {*others})
     data = Dataset(
@@ -244,6 +244,11 @@ def _groups(raw: Raw, group: str | None) -> np.ndarray | None:
     groups = np.array([c or f"(row {n})" for c, n in zip(cells, raw.names, strict=True)])
     raw.notes.append(f"rows of one {group!r} stay together: {len(set(groups.tolist()))} groups")
     return groups
+
+
+def _counted(side: str, rows: np.ndarray, groups: np.ndarray | None) -> str:
+    """Rows of a side, and groups: their number says more of what a test can tell."""
+    return f"{side} {rows.sum()}" + (f" of {len(set(groups[rows].tolist()))} groups" if groups is not None else "")
 
 
 def _need_every_side(sides: np.ndarray, values: np.ndarray, aim: targets.Target) -> None:

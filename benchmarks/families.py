@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import t
 
 from headstart import _discover, backbones
 from headstart.activations.activations import Activations
@@ -48,7 +49,8 @@ def interval(found: np.ndarray) -> tuple[float, float]:
     both reckoned with, which errs to the wide side (Owen, The pigeonhole bootstrap, 2007). It speaks of this set.
     """
     draws, rows = np.nanmean(found, axis=1), np.nanmean(found[:, ~np.isnan(found).all(0)], axis=0)
-    return float(draws.mean()), float(1.96 * np.sqrt(sum(v.var(ddof=1) / len(v) for v in (draws, rows))))
+    error = np.sqrt(sum(v.var(ddof=1) / len(v) for v in (draws, rows)))
+    return float(draws.mean()), float(t.ppf(0.975, len(draws) - 1) * error)
 
 
 def drawn(data: Dataset, aside: int, sizes: Sequence[int]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks import _measure, planted, speed, training
+from benchmarks import _measure, families, planted, speed, training
 from benchmarks._planted import Ground
 from benchmarks._plantings import swapped
 from benchmarks.skada_beside import favourite, line
@@ -80,3 +80,20 @@ def test_a_mark_that_is_exchanged_costs_only_where_the_head_leans_on_it() -> Non
         costs.append(planted._costs({**row, "plain": 1.0, "oracle_dfr": {"worst": 1.0}}))
         assert (row["as_usual"] > row["swapped"] + 0.05) == costs[-1]
     assert costs == [True, False]
+
+
+def test_an_interval_reckons_with_draws_and_with_rows_they_share() -> None:
+    """A made difference of rows and of draws, truly nothing: the spread of draws alone misses it far more often."""
+    rng, runs = np.random.default_rng(0), 400
+    covered = np.zeros(2)
+    for _ in range(runs):
+        found = np.full((20, 200), np.nan)
+        rows, draws = rng.normal(0, 1, 200), rng.normal(0, 0.05, 20)
+        for i, effect in enumerate(draws):
+            test = rng.permutation(200)[:50]
+            found[i, test] = rows[test] + effect + rng.normal(0, 0.3, 50)
+        mean, half = families.interval(found)
+        alone = 2.09 * np.nanmean(found, axis=1).std(ddof=1) / np.sqrt(20)
+        covered += (abs(mean) <= half, abs(mean) <= alone)
+    assert 0.93 <= covered[0] / runs <= 0.995
+    assert covered[1] / runs < 0.85

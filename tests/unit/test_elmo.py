@@ -109,6 +109,37 @@ def test_words_are_remembered_and_forgotten_when_weights_change() -> None:
     assert copy.deepcopy(words)._known == {}
 
 
+def test_only_letters_are_convolved_and_nothing_is_lost() -> None:
+    """The same words among one of fifty letters, for which nothing is left out, and an absent word."""
+    words = random().stages()[0].module
+    few = torch.tensor([characters("a"), characters("kettle"), [0] * 50])
+    widths = []
+    words.embed.register_forward_hook(lambda module, seen, out: widths.append(out.shape[1]))
+    alone = words.compute(few)
+    torch.testing.assert_close(words.compute(torch.cat([few, torch.tensor([characters("a" * 60)])]))[:3], alone)
+    assert widths == [10, 50]
+
+
+def test_low_rank_updates_of_a_recurrence_count() -> None:
+    """peft's layers stand around all of its matrices: what they say and what is left when they are merged are one."""
+    from peft import LoraConfig, inject_adapter_in_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layer, x, length = random().stages()[1].module.ahead, torch.randn(3, 5, 6), torch.tensor([5, 5, 2])
+    before = layer(x, length)[0]
+    names = ["into", "again", "project"]
+    inject_adapter_in_model(LoraConfig(r=2, target_modules=names, init_lora_weights=False), layer)
+    during = layer(x, length)[0]
+    during.sum().backward()
+    assert all(p.grad.abs().max() > 0 for n, p in layer.named_parameters() if "lora_" in n)
+    for name, module in list(layer.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            module.merge()
+            layer.set_submodule(name, module.get_base_layer())
+    torch.testing.assert_close(layer(x, length)[0], during)
+    assert float((during - before).detach().abs().max()) > 1e-3
+
+
 def test_the_mix_is_trained_with_the_rest() -> None:
     elmo = random()
     batch = elmo.prepare(TEXTS)
@@ -136,6 +167,22 @@ def test_long_words_are_cut_by_bytes_and_other_files_are_refused(tmp_path: Path)
     (tmp_path / "weights.hdf5").write_bytes(b"no")
     with pytest.raises(WeightsError, match=r"no options\.json"):
         backbones.get(str(tmp_path / "weights.hdf5"))
+
+
+def test_a_few_words_stand_for_all() -> None:
+    """From many drawn words the loss and its gradient are those of all words; from few the sum is met on average."""
+    from headstart.backbones._pretrain_elmo import sampled
+
+    torch.manual_seed(0)
+    out, seen, wanted = torch.nn.Linear(5, 30), torch.randn(40, 5), torch.randint(30, (40,))
+    whole = torch.nn.functional.cross_entropy(out(seen), wanted)
+    many = sampled(seen, wanted, out, 200_000)
+    torch.testing.assert_close(many, whole, atol=5e-3, rtol=0)
+    slopes = (torch.autograd.grad(loss, out.weight)[0] for loss in (many, whole))
+    torch.testing.assert_close(*slopes, atol=5e-3, rtol=0)
+    own = out(seen).gather(1, wanted[:, None])[:, 0]
+    sums = [(sampled(seen[:1], wanted[:1], out, 8) + own[0]).exp() for _ in range(4000)]
+    torch.testing.assert_close(torch.stack(sums).mean(), out(seen[:1]).exp().sum(), atol=0, rtol=0.03)
 
 
 def test_pre_training_learns_what_follows_what(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Characters(nn.Module):
         cnn, size = options["char_cnn"], options["lstm"]["projection_dim"]
         dim, filters = cnn["embedding"]["dim"], cnn["filters"]
         self.relu = cnn["activation"] == "relu"
-        width = sum(n for _, n in filters)
+        width, self.widest = sum(n for _, n in filters), max(w for w, _ in filters)
         self.embed = nn.Embedding(262, dim, padding_idx=0)
         self.convolutions = nn.ModuleList(nn.Conv1d(dim, n, w) for w, n in filters)
         self.carries = nn.ModuleList(nn.Linear(width, width) for _ in range(cnn["n_highway"]))
@@ -58,7 +59,8 @@ class Characters(nn.Module):
 
     def compute(self, words: Tensor) -> Tensor:
         """Vectors (m, p) of words (m, 50)."""
-        letters = self.embed(words).transpose(1, 2)
+        longest = int(((words > 0) & (words <= PAD)).any(0).sum())  # beyond it all windows are alike: one is enough
+        letters = self.embed(words[:, : longest + self.widest]).transpose(1, 2)
         found = [conv(letters).amax(-1) for conv in self.convolutions]  # the maximum first, then the activation
         x = torch.cat([f.relu() if self.relu else f.tanh() for f in found], dim=-1)
         for carry, transform in zip(self.carries, self.transforms, strict=True):
@@ -94,21 +96,40 @@ class Recurrence(nn.Module):
 
     def forward(self, x: Tensor, length: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(n, t, p), the number of valid steps of each row, and what was remembered: outputs and the state after."""
-        n = len(x)
-        h, c = state or (x.new_zeros(n, x.shape[2]), x.new_zeros(n, self.dim))
-        fed, outputs, shortest = self.into(x).unbind(1), [], int(length.min())
-        for step, seen in enumerate(fed):
-            within, new, forget, out = torch.addmm(seen, h, self.again.weight.T).chunk(4, dim=1)
-            cell = (forget + 1).sigmoid() * c + within.sigmoid() * new.tanh()
-            cell = cell.clamp(-self.cell_clip, self.cell_clip)
-            shown = self.project(out.sigmoid() * cell.tanh()).clamp(-self.projection_clip, self.projection_clip)
-            if step < shortest:
-                h, c = shown, cell
-            else:  # some rows have ended: what they remember stays
-                going = (step < length)[:, None]
-                h, c = torch.where(going, shown, h), torch.where(going, cell, c)
-            outputs.append(shown)
-        return torch.stack(outputs, dim=1), (h, c)
+        out, (state,) = side_by_side([self], [x], length, [state])
+        return out[0], state
+
+
+def side_by_side(
+    cells: Sequence[Recurrence], inputs: Sequence[Tensor], length: Tensor, states: Sequence[State | None]
+) -> tuple[Tensor, list[State]]:
+    """Recurrences of one size, each on its own input (n, t, p), a step at a time: outputs (cells, n, t, p), states."""
+    first, n = cells[0], len(length)
+    fed = [cell.into(x.transpose(0, 1)).unbind(0) for cell, x in zip(cells, inputs, strict=True)]
+    again, project = (torch.stack([_matrix(getattr(c, name)) for c in cells]) for name in ("again", "project"))
+    blank = again.new_zeros(n, project.shape[2]), again.new_zeros(n, first.dim)
+    h, c = (torch.stack([(state or blank)[i] for state in states]) for i in (0, 1))
+    outputs, shortest = [], int(length.min())
+    for step, parts in enumerate(zip(*fed, strict=True)):
+        within, new, forget, out = torch.baddbmm(torch.stack(parts), h, again).chunk(4, dim=-1)
+        cell = (forget + 1).sigmoid() * c + within.sigmoid() * new.tanh()
+        cell = cell.clamp(-first.cell_clip, first.cell_clip)
+        shown = torch.bmm(out.sigmoid() * cell.tanh(), project).clamp(-first.projection_clip, first.projection_clip)
+        if step < shortest:
+            h, c = shown, cell
+        else:  # some rows have ended: what they remember stays
+            going = (step < length)[:, None]
+            h, c = torch.where(going, shown, h), torch.where(going, cell, c)
+        outputs.append(shown)
+    return torch.stack(outputs, dim=2), list(zip(h, c, strict=True))
+
+
+def _matrix(linear: Any) -> Tensor:
+    """(in, out) of a linear layer without bias, or of what was put around it: LoRA's products count."""
+    if type(linear) is nn.Linear:
+        return linear.weight.T
+    made: Tensor = linear(torch.eye(linear.in_features, device=next(linear.parameters()).device))
+    return made
 
 
 class Bidirectional(nn.Module):
@@ -136,9 +157,8 @@ class Bidirectional(nn.Module):
             torch.arange(steps, device=x.device) < length[:, None], turn, torch.arange(steps, device=x.device)
         )
         at = turn[..., None].expand(-1, -1, self.size)
-        before = states or (None, None)
-        forward, ahead = self.ahead(below[..., : self.size], length, before[0])
-        backward, back = self.back(below[..., self.size :].gather(1, at), length, before[1])
+        pair = below[..., : self.size], below[..., self.size :].gather(1, at)
+        (forward, backward), (ahead, back) = side_by_side((self.ahead, self.back), pair, length, states or (None, None))
         said = torch.cat([forward, backward.gather(1, at)], dim=-1)
         return torch.cat([x, said + below if self.skip else said], dim=-1), (ahead, back)
 

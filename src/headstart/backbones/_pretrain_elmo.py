@@ -27,30 +27,49 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 VOCABULARY = 4000  # words that are predicted; rarer ones are read, not asked for
 SENTENCES, LONGEST = 64, 32  # of a batch; words of a piece of a line
-RATE, CLIP = 2e-3, 1.0
+SAMPLED = 400  # words that a step scores beside those asked for
+RATE, CLIP = 4e-3, 1.0
 
 
 class Predictor(nn.Module):
-    """The stages of an ELMo below its mix, and a word's score from either side."""
+    """The stages of an ELMo below its mix, and a word's score from either side; `counts` of words, falling."""
 
-    def __init__(self, elmo: Elmo, words: int) -> None:
+    def __init__(self, elmo: Elmo, counts: list[int]) -> None:
         super().__init__()
         self.steps = nn.ModuleList(s.module for s in elmo.stages()[:-1])
         self.size = elmo.options["lstm"]["projection_dim"]
         self.drop = nn.Dropout(0.1)
-        self.out = nn.Linear(self.size, words)
+        self.out = nn.Linear(self.size, len(counts))
+        with torch.no_grad():  # the shares of words are known: they need not be learnt
+            self.out.bias.copy_(torch.tensor(counts).div(sum(counts)).log())
 
     def forward(self, values: Tensor, mask: Tensor, target: Tensor) -> Tensor:
         """Mean negative log-likelihood of the words (target, -1 where none is asked for) from left and from right."""
         x = values
         for step in self.steps:
             x = step(x, mask)
-        ahead, back = self.drop(x[:, :-1, -2 * self.size : -self.size]), self.drop(x[:, 1:, -self.size :])
-        total = x.new_zeros(())
-        for seen, wanted in ((ahead, target[:, 1:]), (back, target[:, :-1])):
-            asked = wanted >= 0
-            total = total + nn.functional.cross_entropy(self.out(seen[asked]), wanted[asked])
-        return total / 2
+        ahead, back = x[:, :-1, -2 * self.size : -self.size], x[:, 1:, -self.size :]
+        seen, wanted = torch.cat([ahead, back], dim=1), torch.cat([target[:, 1:], target[:, :-1]], dim=1)
+        asked = wanted >= 0
+        seen, wanted = self.drop(seen[asked]), wanted[asked]
+        if self.training:
+            return sampled(seen, wanted, self.out, SAMPLED)
+        return nn.functional.cross_entropy(self.out(seen), wanted)
+
+
+def sampled(seen: Tensor, wanted: Tensor, out: nn.Linear, draws: int) -> Tensor:
+    """An estimate of cross-entropy over all words from a few, drawn log-uniformly by rank and shared by all places.
+
+    Each drawn word stands for 1 / (its expected number of draws) words: the sum of all exponentials is met on average.
+    (Bengio and Senecal, Adaptive importance sampling, 2008; Jean et al., On using very large target vocabulary, 2015.)
+    """
+    top = np.log(out.out_features + 1)
+    rank = ((torch.rand(draws, device=seen.device) * top).exp().long() - 1).clamp_max(out.out_features - 1)
+    expected = (1 / (rank + 1)).log1p() / top * draws
+    others = nn.functional.linear(seen, out.weight[rank], out.bias[rank] - expected.log())
+    others = others.masked_fill(rank == wanted[:, None], -torch.inf)
+    own = (seen * nn.functional.embedding(wanted, out.weight)).sum(1, keepdim=True) + out.bias[wanted][:, None]
+    return nn.functional.cross_entropy(torch.cat([own, others], dim=1), torch.zeros_like(wanted))
 
 
 def pretrain_elmo(
@@ -74,7 +93,7 @@ def pretrain_elmo(
     common = Counter(w.lower() for words in kept for w in words).most_common(VOCABULARY)
     place = {word: i for i, (word, _) in enumerate(common)}
     elmo = Elmo(options or SMALL, folder.name)
-    model = Predictor(elmo, len(place)).to(device()).requires_grad_(True)
+    model = Predictor(elmo, [n for _, n in common]).to(device()).requires_grad_(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     start, steps, said = time.monotonic(), 0, 0.0
     while (part := max((time.monotonic() - start) / seconds, steps / most if most else 0.0)) < 1:

@@ -19,6 +19,7 @@ from headstart._entries import CLASSICAL, FLOOR, allowed, asked
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart._look import looker
+from headstart.activations import engine
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit._forecast import HEADS, early, forecast
@@ -113,6 +114,7 @@ class Job:
             told = self._forecast(rows, backbone, shortlist)
         with self._stage("read features", self._reading(rows, backbone)):
             seen = self._features(data, rows, backbone)
+            engine.forget()  # trainings need the memory of the compiled network more than the race needs it
         with self._stage("race", max(self.clock.left(keep=self.tail), 1.0)):
             trials, ground = self._race(seen)
         with self._stage("test"):

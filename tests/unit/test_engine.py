@@ -92,6 +92,13 @@ def test_a_converted_network_is_kept_and_a_torn_one_converted_again(
     np.testing.assert_array_equal(anew, told)
 
 
+def test_a_compiled_network_is_let_go_of_where_its_name_is_known_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {("print", precision, ("pooled",)): ("name", engine._nothing) for precision in engine.ROUTES}
+    monkeypatch.setattr(engine, "_chosen", chosen)
+    engine.forget()
+    assert {precision for _, precision, _ in chosen} == {"bf16", "int8"}
+
+
 def test_texts_are_batched_with_next_to_no_padding() -> None:
     rows = [f"word {'more ' * (i % 50)}" for i in range(300)]
     padded = real = 0

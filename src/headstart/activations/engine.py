@@ -96,6 +96,15 @@ def choose(
     return _chosen[key]
 
 
+def forget() -> None:
+    """Let go of compiled exact networks: what they will read later is rare, and compiled again in half a second.
+
+    Those of other precisions stay, for only trying tells their names.
+    """
+    for key in [k for k in _chosen if ROUTES[k[1]][0] == "fp32"]:
+        del _chosen[key]
+
+
 def name_of(backbone: Backbone, cuts: Sequence[str], precision: str) -> str | None:
     """The name that `choose` will give where it is known without trying: exact routes all give the same numbers."""
     if isinstance(backbone, Featurizer) or set(cuts) <= {"input"}:

@@ -139,8 +139,8 @@ def summary(result: Result) -> str:
 def averaged(best: dict[str, Any]) -> str:
     """With whose answers those of the winner are averaged, as the end of a sentence that names it.
 
-    >>> averaged({"averaged_with": ["ridge on minilm", "prototypes on minilm", "tfidf on ngrams"]})
-    ', averaged with ridge and prototypes on minilm, tfidf on ngrams'
+    >>> averaged({"averaged_with": ["knn on minilm", "ridge on minilm", "tfidf on ngrams", "prototypes on minilm"]})
+    ', averaged with knn, ridge and prototypes on minilm, tfidf on ngrams'
     >>> averaged({})
     ''
     """
@@ -148,8 +148,8 @@ def averaged(best: dict[str, Any]) -> str:
     for name in best.get("averaged_with") or ():
         technique, _, backbone = name.partition(" on ")
         heads.setdefault(backbone, []).append(technique)
-    told = ", ".join(f"{' and '.join(names)} on {backbone}" for backbone, names in heads.items())
-    return told and f", averaged with {told}"
+    told = [f"{' and '.join(filter(None, (', '.join(t[:-1]), t[-1])))} on {backbone}" for backbone, t in heads.items()]
+    return f", averaged with {', '.join(told)}" if told else ""
 
 
 def audited(test: dict[str, Any], findings: list[dict[str, Any]], unchecked: list[list[str]]) -> str:

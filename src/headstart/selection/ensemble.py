@@ -1,4 +1,4 @@
-"""Who answers beside the winner: the mean of several cheap models is often better than the best of them."""
+"""The mean of the winner and the other cheap models, where that is as good as the winner alone."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_bad_input_is_refused_with_the_reason(domains: tuple[Path, Path, Path], 
     few.write_text("".join(target.read_text().splitlines(keepends=True)[:5]))
     with pytest.raises(NotApplicable, match="target domain has 4 rows"):
         headstart.adapt(source, few, label="finding", out=str(tmp_path / "r1"))
-    with pytest.raises(DataError, match="classes"):
+    with pytest.raises(DataError, match="one class a row"):
         headstart.adapt(source, target, label="x0", out=str(tmp_path / "r2"))
     other = write(tmp_path / "other.csv", np.zeros((30, 2)), None)
     with pytest.raises(DataError, match="x2"):

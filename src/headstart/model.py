@@ -234,12 +234,12 @@ class Model:
         temporary = folder.with_name(f".{folder.name}.writing")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        written = {*written}
         if self.card.backbone not in written:
             self.backbone.save(temporary / "backbone")
+        here = {*written, self.card.backbone}
         for i, other in enumerate(self.beside):
-            written.add((self, *self.beside)[i].card.backbone)
-            other.save(temporary / f"beside.{i}", written=written)
+            other.save(temporary / f"beside.{i}", written=here)
+            here.add(other.card.backbone)
         save_state(self.technique.state(), temporary / "technique")
         if self.adapter is not None:
             save_state(state_of(self.adapter), temporary / "adapter")

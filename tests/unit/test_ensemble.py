@@ -29,7 +29,7 @@ def trial(name: str, noise: float, seconds: float = 1.0, *, role: str = "pretrai
 
 def ground(**more: object) -> Field:
     rows = np.arange(len(Y))
-    return Field(lambda c, t: None, Y, rows[:160], rows[160:], rows[:0], metric_for(Y, "label"), **more)  # type: ignore[arg-type,return-value]
+    return Field(lambda c, t: None, Y, rows[:160], rows[160:], rows[:0], metric_for(Y, "label"), **more)
 
 
 def test_models_that_err_on_different_rows_are_averaged() -> None:
@@ -79,7 +79,7 @@ def test_numbers_are_averaged_as_they_are() -> None:
     truth = np.linspace(0, 1, 50)
     told = {n: Trial(Contender("made", n, "pretrained"), scores={"known": truth[:, None] + s}) for n, s in
             (("ridge", 0.1), ("prototypes", -0.1))}  # fmt: skip
-    field = Field(lambda c, t: None, truth, np.arange(40), np.arange(40, 50), np.arange(0), metric_for(truth, "number"))  # type: ignore[arg-type,return-value]
+    field = Field(lambda c, t: None, truth, np.arange(40), np.arange(40, 50), np.arange(0), metric_for(truth, "number"))
     found = ensemble(told["ridge"], list(told.values()), field, seconds=9)
     np.testing.assert_allclose(found.held_out, truth[:, None])
 

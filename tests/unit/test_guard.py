@@ -85,7 +85,7 @@ def test_a_calibrated_model_is_guessed_right() -> None:
 
 
 def test_transport_to_the_class_shares_costs_what_pot_says() -> None:
-    ot = pytest.importorskip("ot")
+    ot = pytest.importorskip("ot", reason="pip install POT (headstart[transport])")
     rng = np.random.default_rng(0)
     told, shares = rng.dirichlet(np.ones(4), 90), np.array([0.4, 0.3, 0.2, 0.1])
     reference = 1 - ot.emd2(np.full(90, 1 / 90), shares, 1 - told)

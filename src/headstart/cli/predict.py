@@ -48,8 +48,9 @@ def predict(
         with temporary.open("w", encoding="utf-8", newline="") as file:
             _write(model, told, file, as_json=out.suffix.lower() == ".jsonl", sets=sets)
         temporary.replace(out)
-    if isinstance(model.backbone, Columns):
-        for words in model.backbone.unlike(rows.rows):
+    readers = (m.backbone for m in (model, *model.beside))
+    if columns := next((b for b in readers if isinstance(b, Columns)), None):
+        for words in columns.unlike(rows.rows):
             typer.echo(words, err=True)
     if model.familiar is not None and (words := model.familiar.words()):
         typer.echo(words, err=True)

@@ -39,16 +39,13 @@ def load_folder(folder: Path) -> Raw:
         return load(files[0])
     if files and (all(_side(p) for p in files) or all(SHARD.search(p.stem) for p in files)):
         return _several(files)
-    what = f"{len(found)} other files: {_endings(found)}" if found else "nothing"
-    raise DataError(
-        f"no pictures in {folder} ({what})",
-        expected="one sub-folder a class with pictures in it, or one table file",
-        do=f"name one of its tables: {', '.join(sorted(p.name for p in files)[:5])}"
-        if files
-        else OTHER_PICTURES
-        if found
-        else "check the path",
-    )
+    what, do = "nothing", "check the path"
+    if found:
+        what, do = f"{len(found)} other files: {_endings(found)}", OTHER_PICTURES
+    if files:
+        do = f"name one of its tables: {', '.join(sorted(p.name for p in files)[:5])}"
+    expected = "one sub-folder a class with pictures in it, or one table file"
+    raise DataError(f"no pictures in {folder} ({what})", expected=expected, do=do)
 
 
 def pictures_in(folder: Path) -> list[Path]:

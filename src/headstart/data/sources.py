@@ -61,9 +61,8 @@ def _path(source: str | Path) -> Raw:
         return Raw({"image": column([str(path)])}, column([path.name]), path.parent, modality="image")
     if path.is_file():
         return load(path)
-    near = (
-        sorted(p.name for p in path.parent.iterdir() if not p.name.startswith("."))[:8] if path.parent.is_dir() else []
-    )
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    near = sorted(p.name for p in beside if not p.name.startswith("."))[:8]
     raise DataError(
         f"no file or folder {str(source)!r}",
         expected="an existing path, or sample:NAME",

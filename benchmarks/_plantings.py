@@ -76,7 +76,8 @@ def shortcuts(ground: Ground, seed: int) -> Iterator[dict[str, Any]]:
         if ground.other is not None:
             free = np.setdiff1d(np.arange(len(ground.y)), order)
         found, _ = audit(evidence(ground, X, mark, ground.y, order), ("shortcut",))
-        row = {"plant": "shortcut", "kind": kind, "found": bool(found), "codes": [f.code for f in found]}
+        leans = any(f.severity != "info" for f in found)
+        row = {"plant": "shortcut", "kind": kind, "found": leans, "told": bool(found), "codes": [f.code for f in found]}
         row |= swapped(ground, X, order, free) if ground.other is None else {}
         hidden = evidence(ground, X, mark, ground.y, order, named=False)
         own = OWN.get(ground.modality)

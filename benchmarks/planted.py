@@ -56,6 +56,8 @@ def table(rows: list[dict[str, Any]], command: str) -> str:
         lines.append(f"| {plant} | {_found([r for r in rows if r['plant'] == plant])} |")
     harmed = [r for r in rows if r["plant"] == "shortcut" and (r["kind"] == "clean" or _costs(r))]
     lines.append(f"| shortcut that costs five points | {_found(harmed)} |")
+    told = [{**r, "found": r["told"]} for r in rows if "told" in r]
+    lines.append(f"| shortcut, found or not ruled out | {_found(told)} |")
     apart = [r for r in rows if "gap" in r and (r["kind"] == "clean" or r["gap"] >= 0.1)]
     lines.append(f"| group with fewer labels, ten points behind | {_found(apart)} |")
     lines += [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from safetensors.numpy import load_file, save_file
 
 from headstart.errors import PlanError
@@ -41,6 +42,14 @@ class Journal:
                 do=f"headstart run --resume --out {self.out}, with no other option",
             )
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / "lock", blocking=False)  # the system lets go of it when a process dies
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            do = "wait until it has ended, or name another --out"
+            raise PlanError(f"another process is at work on the run in {self.out}", do=do) from error
+        except NotImplementedError:
+            pass  # a file system without locks: then nobody can tell
         begun.write_text(plan.to_toml(), encoding="utf-8")
         self._spent = self.folder / "spent.json"
 
@@ -88,8 +97,13 @@ class Journal:
         """Where the fitted technique of a kept trial lies."""
         return self._trial(trial.contender, data_key) / "technique"
 
+    def leave(self) -> None:
+        """Let others go on with the run."""
+        self._lock.release()
+
     def close(self) -> None:
         """The run is complete: what it needed to go on is of no more use."""
+        self.leave()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _trial(self, contender: Contender, data_key: str) -> Path:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,12 @@ from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
-from headstart.data.images import is_picture
+from headstart.data.frames import written
 from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
 from headstart.data.views import view
-from headstart.errors import DataError, PlanError
+from headstart.errors import PlanError
 from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
@@ -70,8 +69,10 @@ def run(
     """
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        where = data if isinstance(data, str | Path) else _kept(data, Path(options.get("out", Plan.out)))
-        data = Plan(data=str(where), budget=budget, **options)
+        if not isinstance(data, str | Path):
+            out = Path(options.get("out", Plan.out))
+            data = written(data, out / "data.jsonl", keep=(out / "plan.toml").exists())  # a run keeps its rows
+        data = Plan(data=str(data), budget=budget, **options)
     for name in data.techniques:
         if make(name).needs_target:
             raise PlanError(
@@ -157,6 +158,7 @@ class Job:
         """Remember the seconds spent, if there is anything left to resume."""
         if self.journal.folder.exists():
             self.journal.spend(self.clock.elapsed())
+        self.journal.leave()
         self.listener.close()
 
     @contextmanager
@@ -358,30 +360,6 @@ def _is_complete(plan: Plan) -> bool:
     out = Path(plan.out)
     is_closed = (out / "result.json").exists() and not (out / "state").exists()
     return is_closed and replace(Plan.from_toml(out / "plan.toml"), budget=plan.budget) == plan
-
-
-def _kept(frame: Any, out: Path) -> Path:
-    """A data frame as a file of the run's folder, so that the run can be repeated and gone on with."""
-    if not hasattr(frame, "columns"):
-        raise DataError(
-            f"data of type {type(frame).__name__}", expected="a path, sample:NAME or a data frame",
-            do='make one, pandas.DataFrame({"text": texts, "label": labels}), or use TransferClassifier().fit(X, y)',
-        )  # fmt: skip
-    if not frame.columns.is_unique:
-        twins = ", ".join(map(str, frame.columns[frame.columns.duplicated()]))
-        raise DataError(f"several columns called {twins}", expected="a name of its own for every column")
-    if frame.map(lambda cell: hasattr(cell, "getbands")).any(axis=None):
-        raise DataError("pictures in a data frame", expected="their paths", do="save them, or use TransferClassifier")
-    file = out / "data.jsonl"
-    if not (out / "plan.toml").exists():  # an existing run keeps its rows
-        out.mkdir(parents=True, exist_ok=True)
-        whole = frame.map(_whole_path)
-        whole.to_json(file, orient="records", lines=True, date_format="iso")
-    return file
-
-
-def _whole_path(cell: Any) -> Any:
-    return str(Path(cell).absolute()) if isinstance(cell, str) and is_picture(cell) and isfile(cell) else cell
 
 
 def _domains(data: Dataset) -> Domains | None:

@@ -12,8 +12,9 @@ from tests.made.data import picture
 
 import headstart
 from headstart._listen import Listener
+from headstart.data.frames import written
 from headstart.errors import DataError, NotApplicable, PlanError
-from headstart.job import Job, _kept
+from headstart.job import Job
 from headstart.plan import AdaptationPlan, Plan
 
 OPTIONS = {"target": "label", "domain": "site", "modality": "vector", "budget": "60s"}
@@ -124,7 +125,7 @@ def test_domains_are_read_from_other_files(tmp_path: Path, form: str, monkeypatc
             picture(i).save(tmp_path / f"{i}.png")
         table["path"] = [f"{i}.png" for i in range(30)]
         table.to_csv(tmp_path / "rows.csv", index=False)
-    file = _kept(table, tmp_path / "out") if form == "frame" else next(tmp_path.glob("rows.*"))
+    file = written(table, tmp_path / "rows.jsonl") if form == "frame" else next(tmp_path.glob("rows.*"))
     plan = Plan(data=str(file), target="label", domain="site", out=str(tmp_path / "out"))
     data = Job(plan, Listener())._read()
     assert data.modality == ("text" if form == "jsonl" else "image")

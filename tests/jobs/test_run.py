@@ -241,3 +241,12 @@ def test_data_that_changed_before_a_resume_are_named(tmp_path: Path) -> None:
         heard = Heard()
         Job(plan, heard, resume=True)._read()
         assert any("not what the run was begun with" in line for line in heard.lines) == changed
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
+    plan = Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"))
+    first = Job(plan, Listener())
+    with pytest.raises(PlanError, match=r"another process is at work on the run in .*wait until it has ended"):
+        Job(plan, Listener(), resume=True)
+    first.stop()
+    Job(plan, Listener(), resume=True).stop()

@@ -11,7 +11,7 @@ from headstart.audit._lean import decoded, lean, usual
 from headstart.audit._levels import levels
 from headstart.audit.repair._example import rows
 from headstart.audit.repair._head import fit
-from headstart.audit.shortcut import Shortcut
+from headstart.audit.shortcut import Shortcut, most_lost
 from headstart.errors import NotApplicable
 
 
@@ -26,6 +26,19 @@ def planted(share: float, seed: int = 0, n: int = 700) -> Evidence:
     )
 
 
+def harmless(n: int, seed: int = 0) -> Evidence:
+    """An attribute that goes with the target and shows, and a model that does not need it."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    site = np.where(rng.random(n) < 0.75, y, 1 - y)
+    X = np.c_[6 * y + rng.normal(0, 0.5, n), 2 * site + rng.normal(size=n), rng.normal(size=(n, 8))]
+    sure = np.clip(0.05 + 0.9 * y[n // 2 :] + rng.normal(0, 0.02, n - n // 2), 0, 1)
+    return evidence(
+        n, target=y, split=np.repeat(["train", "test"], [n // 2, n - n // 2]), values=X, scores=np.c_[1 - sure, sure],
+        columns={"site": site.astype(str)}, attributes=("site",), seed=seed,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("share", [0.75, 0.9])
 def test_a_planted_shortcut_is_found(share: float) -> None:
     found = Shortcut()(planted(share))
@@ -34,6 +47,19 @@ def test_a_planted_shortcut_is_found(share: float) -> None:
     assert told["with"] > told["against"]
     assert told["erased"]["flips"] > 0.02
     assert told["decoded_r2"] > 0.2
+
+
+def test_few_rows_do_not_rule_a_lean_out_and_many_do() -> None:
+    (found,) = Shortcut()(harmless(160))
+    assert found.severity == "info"
+    assert found.evidence["lean_p"] > 0.01
+    assert found.evidence["most"] > 0.05
+    assert Shortcut()(harmless(1200)) == []
+
+
+def test_without_rows_that_break_the_association_anything_may_be_lost() -> None:
+    y = np.array([0, 0, 1, 1])
+    assert most_lost(y, y, y, np.array([[1.0, -1.0], [-1.0, 1.0]])) == 1.0
 
 
 def test_clean_data_are_quiet_at_the_stated_level() -> None:

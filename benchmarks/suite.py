@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def ranks(rows: list[dict[str, Any]]) -> str:
     """What headstart ships against always using one technique: mean ranks over the runs, and points between them.
 
     A technique that did not finish inside the budget is last in that run; its points are of the runs that it finished.
+    A cell is a set and a number of rows: the mean over its seeds.
     """
     good = [r for r in rows if "error" not in r]
     scores = [{**r["trials"], "classical": r["classical"], "headstart": r["shipped"]} for r in good]
@@ -137,13 +139,19 @@ def ranks(rows: list[dict[str, Any]]) -> str:
     table = np.array([[s.get(n, -np.inf) for n in names] for s in scores])
     place = np.array([rankdata(-row) for row in table]).mean(0)
     lines = [
-        "| always | mean rank | finished | headstart is ahead by, points | of which by less than -1 |",
-        "|---|---|---|---|---|",
+        "| always | mean rank | finished | headstart is ahead by, points | runs below -1 | cells below -1 |",
+        "|---|---|---|---|---|---|",
     ]
+    cells = [(r["set"], r["n"]) for r in good]
     for k in np.argsort(place):
         done = np.isfinite(table[:, k])
         ahead = 100 * (table[done, names.index("headstart")] - table[done, k])
-        told = f"{ahead.mean():+.1f} | {100 * (ahead < -1).mean():.0f} %" if names[k] != "headstart" else "| "
+        means = [
+            np.mean([a for a, c in zip(ahead, compress(cells, done), strict=True) if c == cell])
+            for cell in dict.fromkeys(compress(cells, done))
+        ]
+        behind = f"{100 * (ahead < -1).mean():.0f} % | {sum(m < -1 for m in means)} of {len(means)}"
+        told = f"{ahead.mean():+.1f} | {behind}" if names[k] != "headstart" else "| | "
         lines.append(f"| {names[k]} | {place[k]:.2f} | {done.sum()} of {len(done)} | {told} |")
     return "\n".join(lines)
 
@@ -175,7 +183,7 @@ def main() -> None:
     options = parser.parse_args()
     kept = options.keep.read_text(encoding="utf-8").splitlines() if options.keep and options.keep.exists() else []
     known = {(r["set"], r["n"], r["seed"]): r for r in map(json.loads, kept)}
-    cells = [(s, n, k) for s, sizes in CELLS for n in sizes for k in range(options.seeds)]
+    cells = [(s, n, k) for k in range(options.seeds) for s, sizes in CELLS for n in sizes]
     cells = [c for c in cells if not options.only or c[0] in options.only]
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -82,6 +82,10 @@ class Journal:
     def keep(self, trial: Trial, data_key: str) -> None:
         """Write a finished trial; `trial.json` last, so that half a trial does not count."""
         folder = self._trial(trial.contender, data_key)
+        for log in sorted(folder.rglob("track")):  # what a tracker wrote outlives the training
+            place = self.out / "track" / folder.name / log.parent.relative_to(folder / "unfinished")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(log, place)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if trial.fitted is not None:

@@ -21,12 +21,14 @@ from tests.made.data import image_folder
 
 import headstart
 from headstart import backbones
+from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart.data.read import read
 from headstart.errors import DataError, ModelError, PlanError
 from headstart.job import Job
 from headstart.plan import Plan
-from headstart.selection.race import Clock
+from headstart.selection.contender import Contender
+from headstart.selection.race import Clock, Trial
 
 GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
 BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
@@ -48,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-OPTIONS = {"budget": "50s", "techniques": ("knn", "ridge")}
+OPTIONS = {"budget": "100s", "techniques": ("knn", "ridge")}
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +252,15 @@ def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
         Job(plan, Listener(), resume=True)
     first.stop()
     Job(plan, Listener(), resume=True).stop()
+
+
+def test_what_a_tracker_wrote_outlives_its_training(tmp_path: Path) -> None:
+    journal = Journal(Plan("x.csv", out=str(tmp_path)), resume=False)
+    trial = Trial(Contender("minilm", "top_layers", "pretrained"))
+    for part in ("", "1"):  # a soup trains several networks
+        log = journal.unfinished(trial.contender, "key") / part / "track"
+        log.mkdir(parents=True)
+        (log / "events").write_text(f"losses {part}")
+    journal.keep(trial, "key")
+    journal.close()
+    assert sorted(f.read_text() for f in (tmp_path / "track").rglob("events")) == ["losses ", "losses 1"]

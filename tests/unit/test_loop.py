@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from headstart.activations.activations import Activations
@@ -255,25 +256,23 @@ def test_a_tracker_that_is_not_there_says_what_to_install(monkeypatch: pytest.Mo
         trained(Recipe(epochs=1, track="mlflow"))
 
 
-def test_trackers_receive_losses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen: list[tuple[str, float, int]] = []
-
-    class Writer:
-        def __init__(self, folder: str) -> None:
-            assert folder == str(tmp_path)
-
-        def add_scalar(self, name: str, value: float, step: int) -> None:
-            seen.append((name, value, step))
-
-        def close(self) -> None:
-            seen.append(("closed", 0.0, 0))
-
-    fake = ModuleType("torch.utils.tensorboard")
-    fake.SummaryWriter = Writer
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+def test_tensorboard_receives_losses(tmp_path: Path) -> None:
     trained(Recipe(epochs=2, least=1, track="tensorboard"), Kept(tmp_path))
-    assert [s for n, _, s in seen if n == "loss"] == list(range(1, 7))
-    assert seen[-1][0] == "closed"
+    found = EventAccumulator(str(tmp_path / "track")).Reload()
+    assert [e.step for e in found.Scalars("loss")] == list(range(1, 7))
+    assert all(e.value > 0 for e in found.Scalars("loss"))
+
+
+def test_mlflow_gets_a_run_of_the_technique_that_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    fake: Any = ModuleType("mlflow")
+    fake.active_run = lambda: None
+    fake.start_run = lambda *, run_name: calls.append(run_name)
+    fake.log_metrics = lambda values, step: calls.append((step, *values))
+    fake.end_run = lambda: calls.append("ended")
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    trained(Recipe(epochs=1, least=1, track="mlflow"))
+    assert calls == ["Learner", *((step, "loss", "rate") for step in (1, 2, 3)), "ended"]
 
 
 @pytest.mark.parametrize("masked", [None, "bool", "bias"])

@@ -59,7 +59,7 @@ def train(
     optimiser = torch.optim.AdamW(learner.groups(network, recipe), fused=device().type in ("cpu", "cuda"))
     rates = [group["lr"] for group in optimiser.param_groups]
     scaler = torch.amp.GradScaler(device().type, enabled=autocast(X.kind, recipe.precision)["dtype"] == torch.float16)
-    tracked = tracker(recipe.track, learner.folder)
+    tracked = tracker(recipe.track, learner.folder, type(learner).__name__.strip("_"))
     checkpoint = Checkpoint(learner.folder, _key(X, recipe, learner.beside), recipe.checkpoint)
     average = {k: v.detach().clone() for k, v in network.state_dict().items()} if recipe.ema else {}
     kept: dict[str, Tensor] = {}

@@ -41,12 +41,12 @@ class _Tensorboard:
 
 
 class _Mlflow:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, name: str) -> None:
         import mlflow
 
         self.mlflow: Any = mlflow
         if mlflow.active_run() is None:
-            mlflow.start_run(run_name=folder.name)
+            mlflow.start_run(run_name=name)
             self.own = True
         else:
             self.own = False
@@ -59,12 +59,14 @@ class _Mlflow:
             self.mlflow.end_run()
 
 
-def tracker(name: str | None, folder: Path | None) -> Tracker:
-    """The tracker of a name; TensorBoard writes into `folder`, MLflow to where its own settings say."""
+def tracker(name: str | None, folder: Path | None, what: str) -> Tracker:
+    """The tracker of a name: TensorBoard's writes to `folder`/track, MLflow's, called `what`, to where it is set to.
+
+    `headstart run` moves the former to `track` in its own folder when the training is over.
+    """
     if name is None:
         return _Nowhere()
-    place = folder or Path("runs") / "track"
     try:
-        return _Tensorboard(place) if name == "tensorboard" else _Mlflow(place)
+        return _Tensorboard((folder or Path("runs")) / "track") if name == "tensorboard" else _Mlflow(what)
     except ImportError as error:
         raise NotApplicable(f"{name} is not installed", do=f"pip install {name}") from error

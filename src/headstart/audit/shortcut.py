@@ -24,9 +24,9 @@ class Shortcut(Check):
     class; and rows of one class score higher for the classes that their attribute usually goes with: test rows under
     the served model, and, as these are few, other rows under a ridge head that was fitted without them. The last two
     are permutation tests, each at `level` over the number of attributes, so that less than one clean run in a hundred
-    is alarmed. Where the first two hold and no lean shows, a note says so as long as too few rows break the association
-    to rule out that it costs them `worth` of their right answers. It cannot tell a shortcut from an attribute that
-    rightly matters: that is for a person to say. (Geirhos et al., Shortcut learning in deep neural networks, 2020.)
+    is alarmed. Where only the first holds, a note says so as long as too few rows break the association to rule out
+    that a lean costs them `worth` of their right answers. It cannot tell a shortcut from an attribute that rightly
+    matters: that is for a person to say. (Geirhos et al., Shortcut learning in deep neural networks, 2020.)
 
     >>> from headstart.audit._example import evidence
     >>> made = evidence(columns={"site": np.arange(600) % 2}, attributes=("site",))
@@ -76,14 +76,12 @@ class Shortcut(Check):
         part = y[both] + len(evidence.classes) * (np.arange(len(both)) >= len(test))  # exchanged within class and part
         _, p_lean = lean(scores, part, codes[both], pull, rng)
         p_lean = p_lean if size > 0 else 1.0
-        if p_shown > level:
-            return None
         gap = with_and_against(evidence.scores.argmax(1), y[test], codes[test], pull)
         told |= {
             "decoded_r2": round(shown, 3), "decoded_p": p_shown, "lean": round(size, 4), "lean_p": p_lean, **gap,
             **_erased(evidence, codes, train, test),
         }  # fmt: skip
-        if p_lean > level:
+        if max(p_shown, p_lean) > level:
             return self._possible(name, told, most_lost(scores.argmax(1), y[both], codes[both], pull))
         return Finding(
             code=f"shortcut:{name}",
@@ -96,13 +94,13 @@ class Shortcut(Check):
         )
 
     def _possible(self, name: str, told: dict[str, Any], most: float) -> Finding | None:
-        """What is said where no lean shows: nothing where enough rows would have shown one that is worth a word."""
+        """What is said where no lean was found: nothing where enough rows would have shown one that is worth a word."""
         if most < self.worth:
             return None
         return Finding(
             code=f"shortcut:{name}",
-            title=f"{name!r} goes with the target (Cramer's V {told['association']:.2f}) and shows in the rows; no lean"
-            f" on it was found, but one that costs {100 * most:.0f} points where it misleads is not ruled out",
+            title=f"{name!r} goes with the target (Cramer's V {told['association']:.2f}); no lean on it was found, but"
+            f" one that costs {100 * most:.0f} points where it misleads is not ruled out",
             severity="info",
             do=f"If {name!r} should not matter, add rows in which it does not go with the target, and audit again.",
             evidence={**told, "most": round(most, 4)},

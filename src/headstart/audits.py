@@ -84,6 +84,7 @@ class _Auditor:
         plan = run / "plan.toml"
         card = self.model.card
         made = AdaptationPlan.from_toml(plan) if plan.exists() else AdaptationPlan(data="", inputs=card.inputs)
+        self.asked = attributes
         self.plan = replace(made, attributes=tuple(dict.fromkeys([*made.attributes, *attributes])))
         self.target = target or made.target or card.target
         self.result = Result.load(run) if (run / "result.json").exists() else Result()
@@ -122,7 +123,9 @@ class _Auditor:
         like = Dataset(
             card.modality, [], np.array([]), target_kind=card.target_kind, classes=card.classes, inputs=card.inputs
         )
-        fresh = read_known(source, like=like, target=self.target, beside=self.plan.attributes)
+        fresh = read_known(source, like=like, target=self.target, beside=self.asked, also=self.plan.attributes)
+        there = tuple(name for name in self.plan.attributes if name in fresh.columns)
+        self.plan = replace(self.plan, attributes=there)
         whose = str(source) if isinstance(source, str | Path) else "(in memory)"
         try:
             known = self._own(()) if self.plan.data else None

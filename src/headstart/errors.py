@@ -25,7 +25,8 @@ class HeadstartError(Exception):
     def __init__(self, seen: str, *, expected: str = "", do: str = "") -> None:
         self.seen, self.expected, self.do = seen, expected, do
         parts = [seen, f"Expected: {expected}" if expected else "", f"What to do: {do}" if do else ""]
-        super().__init__(" ".join(part.rstrip(".") + "." for part in parts if part) if expected or do else seen)
+        ended = (part if part.endswith("?") else part.rstrip(".") + "." for part in parts if part)
+        super().__init__(" ".join(ended) if expected or do else seen)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross process borders (decoding workers) with all three parts."""

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_X_y, validate_data
 
 from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
 from headstart.selection.contender import make
 
 TRY = ("ridge", "linear_probe", "knn")  # what technique="auto" chooses from, by cross-validation
@@ -38,6 +39,13 @@ class _Transfer(BaseEstimator):
         seen = self._see(X, fitting=True)
         names = TRY if self.technique == "auto" else (self.technique,)
         fits = [n for n in names if seen.kind in make(n).accepts]
+        if self.technique != "auto" and not fits:
+            giver = getattr(self, "backbone_", "a matrix")
+            raise NotApplicable(
+                f"{self.technique} does not read {seen.kind}, which is what {giver} gives of these rows",
+                expected=f"what it reads: {' or '.join(sorted(make(self.technique).accepts))}",
+                do="leave technique at 'auto', or name another backbone, such as 'ngrams' for tfidf",
+            )  # fmt: skip
         fits = fits or ["tfidf" if seen.kind == "counts" else names[0]]
         chosen = fits[0] if len(fits) == 1 else self._choose(fits, seen, y, groups)
         self.technique_ = self._build(chosen).fit(seen, y)
@@ -118,7 +126,9 @@ class TransferClassifier(ClassifierMixin, _Transfer):
         if _is_matrix(X):
             X, y = check_X_y(X, y, dtype=None, ensure_all_finite=False)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            raise ValueError(f"y of shape {np.shape(y)}: one class a row was expected; headstart.run learns several.")
+        self.classes_, codes = np.unique(np.ravel(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("Classifier can't train when only one class is present.")
         return self._learn(X, codes.astype(np.int64), groups)

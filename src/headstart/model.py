@@ -23,7 +23,7 @@ from headstart.audit.repair._rule import Rule, coins
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset, Modality, TargetKind
 from headstart.errors import DataError, ModelError, NotApplicable
-from headstart.result import write_json
+from headstart.result import damage, read_json, write_json
 from headstart.selection.calibration import apply
 from headstart.selection.ensemble import mean
 from headstart.techniques._base import State, Technique, state_of
@@ -105,6 +105,11 @@ class Model:
     def last_temperature(self) -> float:
         """That which its probabilities went through last."""
         return self.card.mean_temperature if self.beside else self.card.temperature
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the columns of `predict_proba`; none for a number."""
+        return self.card.classes
 
     def activations(self, data: Dataset, store: ActivationStore | None = None) -> Activations:
         """What the technique reads for these rows; computed live, or through a store where one is given."""
@@ -267,14 +272,10 @@ class Model:
             raise ModelError(
                 f"no model.json in {folder}", expected="a model folder", do="pass the folder of a finished run"
             )
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
+        with damage(path):
             sums = raw.pop("sha256")
             version = raw["version"]
-        except (ValueError, KeyError) as error:
-            raise ModelError(
-                f"{path} is damaged ({error})", expected="JSON as headstart wrote it", do="copy the folder again"
-            ) from error
         if version > VERSION:
             raise ModelError(f"{path} is of version {version}", expected=f"at most {VERSION}", do="update headstart")
         for name, expected in sums.items():
@@ -286,7 +287,8 @@ class Model:
                     expected=f"{expected[:12]}",
                     do="copy it again or re-train",
                 )
-        card = Card(**{**raw, "classes": tuple(raw["classes"]), "inputs": tuple(raw["inputs"])})
+        with damage(path):
+            card = Card(**{**raw, "classes": tuple(raw["classes"]), "inputs": tuple(raw["inputs"])})
         networks = dict(around or {})
         if card.backbone not in networks:
             networks[card.backbone] = backbones.get(f"local-dir:{folder / 'backbone'}")

@@ -95,7 +95,10 @@ class Plan:
     @classmethod
     def from_toml(cls, path: Path) -> Self:
         """Read `plan.toml` back."""
-        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        try:
+            raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise PlanError(f"{path} is damaged ({error})", expected="TOML", do="copy the folder again") from error
         unknown = set(raw) - {f.name for f in fields(cls)}
         if unknown:
             raise PlanError(f"unknown {sorted(unknown)} in {path}", expected=f"{[f.name for f in fields(cls)]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import time
@@ -31,7 +30,7 @@ from headstart.job import Job
 from headstart.model import ByGroup, Model
 from headstart.outcome import Seen, observed, trust
 from headstart.plan import Plan
-from headstart.result import Result, write_json
+from headstart.result import Result, read_json, write_json
 from headstart.selection.calibration import conformal
 from headstart.selection.contender import make
 from headstart.selection.metrics import interval, paired
@@ -58,7 +57,7 @@ def repair(
     old = Result.load(folder)
     plan = Plan.from_toml(folder / "plan.toml")
     later = folder / "audit.json"  # what `headstart audit` found afterwards counts as well
-    audited = json.loads(later.read_text(encoding="utf-8"))["findings"] if later.exists() else []
+    audited = read_json(later)["findings"] if later.exists() else []
     about = _about([*audited, *old.findings], finding)
     attribute = about.get("attribute")
     if attribute is not None and attribute not in plan.attributes:
@@ -69,8 +68,10 @@ def repair(
         raise PlanError(
             f"{method} asks every row to come for a column, and {finding!r} names none", expected="shortcut:COLUMN"
         )
-    model = _with_a_head(Model.load(folder / "model"))
     where = Path(out) if out else folder.with_name(f"{folder.name}-repaired")
+    if (where / "plan.toml").exists():
+        raise PlanError(f"{where} already holds a run", expected="a new folder", do="name another --out, or remove it")
+    model = _with_a_head(Model.load(folder / "model"))
     begun = where.exists()
     with threadpool_limits(threads()):
         job = _Repair(replace(plan, out=str(where)), listener or Listener(), cache=cache)

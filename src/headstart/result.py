@@ -72,7 +72,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -121,12 +122,13 @@ class Result:
                 expected="the folder of a finished run",
                 do="check the path, or finish the run with --resume",
             )
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         if raw.get("version", 0) > VERSION:
             raise ModelError(
                 f"{path} is of version {raw['version']}", expected=f"at most {VERSION}", do="update headstart"
             )
-        return cls(**raw)
+        with damage(path):
+            return cls(**raw)
 
 
 def write_page(folder: str | Path, name: str, told: dict[str, Any], page: Callable[[dict[str, Any]], str]) -> Path:
@@ -135,6 +137,23 @@ def write_page(folder: str | Path, name: str, told: dict[str, Any], page: Callab
     write_json(home / f"{name}.json", told)
     (home / f"{name}.html").write_text(page(told), encoding="utf-8")
     return home
+
+
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a saved file is understood, as a ModelError that names it."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{path} is damaged ({error})", expected="the file as headstart wrote it", do="copy the folder again"
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object that `write_json` wrote; ModelError where it is none."""
+    with damage(path):
+        return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_json(path: Path, value: Any) -> None:

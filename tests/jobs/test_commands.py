@@ -73,8 +73,10 @@ def test_predictions_keep_the_order_of_the_folder_and_leave_no_file_out(
     for i in range(6):
         picture(i % 3, 900 + i).save(tmp_path / f"{i}.png")
     (tmp_path / "2b.png").write_bytes(b"no picture")
+    (tmp_path / "scan.heic").write_bytes(b"of another kind")
     assert command("predict", "runs/photos", str(tmp_path)) == 0
     out, err = capsys.readouterr()
+    assert "1 files that are no pictures were passed over (1 .heic)" in err
     rows = list(csv.DictReader(out.splitlines()))
     assert [r["row"] for r in rows] == ["0.png", "1.png", "2.png", "2b.png", "3.png", "4.png", "5.png"]
     assert [r["prediction"] for r in rows] == ["red", "green", "blue", "", "red", "green", "blue"]

@@ -70,7 +70,8 @@ class Slices(Check):
         wrong = evidence.scores.argmax(1) != evidence.target[test]
         if wrong.sum() < 10 or len(known) < 4 * LEAST:
             raise NotApplicable(
-                f"{int(wrong.sum())} errors on test rows", expected="at least 10, to tell where they lie"
+                f"{int(wrong.sum())} errors on test rows, {len(known)} rows that were learnt from",
+                expected=f"at least 10 and {4 * LEAST}, to tell where errors lie",
             )
         told, _ = left_out(evidence)
         errors, expected = surprise(told, evidence.target[known])

@@ -37,6 +37,8 @@ class Transfer(Check):
         if evidence.kind != "label" or evidence.look is None:
             raise NotApplicable("this needs a pre-trained network and one class a row")
         some = np.random.default_rng(evidence.seed).permutation(evidence.of("train"))[: self.rows]
+        if not len(some):
+            raise NotApplicable("no training rows are there to compare on")
         y = np.unique(evidence.target[some], return_inverse=True)[1]
         frozen, untrained = (left_out_right(v, y) for v in (evidence.values[some], evidence.look("untrained", some)))
         gain, low, high = difference(frozen, untrained, evidence.seed)

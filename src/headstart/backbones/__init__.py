@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart import _discover
 from headstart.backbones._weights import PACKAGED, find, installed, local
-from headstart.errors import WeightsError
+from headstart.errors import HeadstartError, WeightsError
 
 if TYPE_CHECKING:
     from headstart.backbones._base import Backbone
@@ -63,8 +65,9 @@ def _load(name: str) -> Backbone:
         backbone = _from_file(name)
     else:
         folder = Path(name.removeprefix("local-dir:")) if name.startswith("local-dir:") else find(name)
-        card = _card(folder) if name.startswith("local-dir:") else _card(folder) | {"name": name}
-        backbone = _family(folder, card).read(folder, card)
+        with _faults(folder):
+            card = _card(folder) if name.startswith("local-dir:") else _card(folder) | {"name": name}
+            backbone = _family(folder, card).read(folder, card)
         backbone = _ended(backbone, card["layer"]) if "layer" in card else backbone
     return backbone
 
@@ -73,6 +76,20 @@ def _ended(backbone: Backbone, where: str) -> Backbone:
     from headstart.backbones._layer import Layer
 
     return Layer(backbone, where)
+
+
+@contextmanager
+def _faults(folder: Path) -> Iterator[None]:
+    """Whatever libraries say of files that are cut off or not theirs, as a WeightsError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except HeadstartError:
+        raise
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
+        why = str(error).partition("\n")[0]
+        raise WeightsError(f"{folder} cannot be read ({why})", expected="whole files", do="copy it again") from error
 
 
 def _from_file(name: str) -> Backbone:

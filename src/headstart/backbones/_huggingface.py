@@ -177,6 +177,11 @@ def pretrained(folder: Path, **options: Any) -> tuple[Any, Any]:
         model = transformers.AutoModel.from_pretrained(
             folder, config=config, local_files_only=True, dtype=torch.float32, **options
         )
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # made up by transformers where no file holds one
+        raise WeightsError(
+            f"the tokenizer in {folder} knows no word", expected="tokenizer.json, or the vocabulary it is made of",
+            do="copy the folder whole",
+        )  # fmt: skip
     return model, tokenizer
 
 

@@ -114,7 +114,7 @@ def find(name: str) -> Path:
         raise WeightsError(
             f"the weights of {name!r} are not on this machine",
             expected=f"a packaged name ({', '.join(PACKAGED)}), local-dir:FOLDER, or a pulled model",
-            do=f"headstart models pull {name}",
+            do=f"write local-dir:{name}" if Path(name).is_dir() else f"headstart models pull {name}",
         )
     return check(folder)
 

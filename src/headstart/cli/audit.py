@@ -43,6 +43,9 @@ def audit(  # noqa: PLR0913, PLR0917  (an option each)
         typer.echo((home / "audit.json").read_text(encoding="utf-8"))
     else:
         typer.echo(audited(found.test, found.findings, found.unchecked))
+        if skipped := found.data["skipped"]:
+            first = ": ".join(skipped[0])
+            typer.echo(f"{len(skipped)} rows could not be used and are not counted, the first: {first}\n")
         typer.echo(f"report: {home / 'audit.html'}")
     order = [*Severity]
     if fail_on != Severity.never and any(

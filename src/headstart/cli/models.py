@@ -36,8 +36,7 @@ def models(
         )
     if action is Action.pull:
         for name in names or ():
-            is_bundle = name.endswith(".tar") and Path(name).exists()
-            for line in _bring.unbundle(Path(name)) if is_bundle else [_bring.pull(name)]:
+            for line in _bring.unbundle(Path(name)) if name.endswith(".tar") else [_bring.pull(name)]:
                 typer.echo(line)
     elif action is Action.bundle:
         if out is None:

@@ -39,6 +39,8 @@ def predict(
     rows = model.read(data)
     if sets and model.card.qhat is None:
         raise PlanError("this model carries no qhat", expected="a model of classes trained with ten validation rows")
+    for words in rows.notes:
+        typer.echo(words, err=True)
     told = _in_order(model, rows, online)
     if out is None:
         _write(model, told, sys.stdout, as_json=False, sets=sets)

@@ -19,10 +19,9 @@ def repair(
     """Train the head of a run again against one of its findings; the better one is kept in a new folder."""
     from headstart import repairs
     from headstart.cli._terminal import Quiet, Terminal
-    from headstart.plan import Plan
     from headstart.report.text import repair as told
 
-    listener = Quiet() if json else Terminal(Plan.budget)
+    listener = Quiet() if json else Terminal(None)
     result = repairs.repair(run, finding=finding, method=method, out=out, listener=listener, cache=cache)
     folder = Path(str(result.plan["out"]))
     if json:

@@ -50,7 +50,7 @@ def read(
     names = list(raw.columns)
     group = roles.known(group, names, "group") if group else None
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
-    others = [roles.known(c, names, "column to keep") for c in beside]
+    others = [roles.known(c, names, "attribute") for c in beside]
     apart = {c for c in (group, own, *others) if c}
     found = roles.find(raw, target=target, inputs=inputs, apart=apart, grouped=group is not None, modality=modality)
     raw.notes += found.notes
@@ -91,6 +91,8 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside:
     ['0', '1']
     """
     raw = open_source(source)
+    if not len(raw) and not raw.skipped:
+        raise DataError("no rows", expected="one row to predict, or more")
     kind = cast(Modality, modality)
     for name in beside:
         roles.known(name, list(raw.columns), "column that the model asks for")
@@ -111,11 +113,14 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside:
     )  # fmt: skip
 
 
-def read_known(source: Any, *, like: Dataset, target: str | None = None, beside: Sequence[str] = ()) -> Dataset:
+def read_known(
+    source: Any, *, like: Dataset, target: str | None = None, beside: Sequence[str] = (), also: Sequence[str] = ()
+) -> Dataset:
     """Read labelled rows as those of `like` were read: its modality, inputs and classes; every row is a test row.
 
-    Use it to judge a model on rows that did not come with its training rows; `like` needs no rows of its own. Rows
-    without a target, or of a class that `like` does not know, are listed in `skipped`; DataError where none is left.
+    Use it to judge a model on rows that did not come with its training rows; `like` needs no rows of its own. `beside`
+    names columns that are kept, `also` such that are kept where they are, and missed in `notes` otherwise. Rows without
+    a target, or of a class that `like` does not know, are listed in `skipped`; DataError where none is left.
 
     >>> like = Dataset("text", [], np.array([]), np.array([]), "label", ("no", "yes"))
     >>> data = read_known([{"text": "fine", "label": "yes"}, {"text": "odd", "label": "maybe"}], like=like)
@@ -125,7 +130,9 @@ def read_known(source: Any, *, like: Dataset, target: str | None = None, beside:
     raw = open_source(source)
     names, kind = list(raw.columns), str(like.target_kind)
     for name in beside:
-        roles.known(name, names, "column to keep")
+        roles.known(name, names, "attribute")
+    if lacking := [name for name in also if name not in names]:
+        raw.notes.append(f"groups are not compared by {', '.join(map(repr, lacking))}: these rows have no such column")
     aim = raw.target or (roles.known(target, names, "target") if target else None)
     aim = aim or roles.find_target(raw, set(like.inputs), raw.notes)
     raw.drop(targets.reasons(raw.columns[aim], is_class=aim == raw.target))
@@ -137,7 +144,7 @@ def read_known(source: Any, *, like: Dataset, target: str | None = None, beside:
         why = f", the first: {': '.join(raw.skipped[0])}" if raw.skipped else ""
         raise DataError(f"no usable row is left{why}", expected="rows of the model's classes", do="check the target")
     values, _ = targets.encode_as(raw.columns[aim], kind, like.classes)
-    used = {aim} | (set() if like.modality == "table" else {*picks} - {*beside})
+    used = {aim} | (set() if like.modality == "table" else {*picks} - {*beside, *also})
     return Dataset(
         like.modality, rows, ids, values, like.target_kind, like.classes, np.full(len(ids), "test", dtype="<U5"),
         names=raw.names, columns={k: v for k, v in raw.columns.items() if k not in used}, notes=tuple(raw.notes),
@@ -158,6 +165,9 @@ def _picks(raw: Raw, modality: Modality, inputs: tuple[str, ...]) -> tuple[str, 
         if raw.modality != modality:
             raise DataError(f"rows of {raw.modality}s", expected=f"{modality} rows, as the model was trained on")
         return names[:1]
+    if modality == "table" and names == tuple(map(str, range(len(inputs)))):  # an array of words and numbers
+        raw.columns = dict(zip(inputs, raw.columns.values(), strict=True))
+        return inputs
     if missing := [c for c in inputs if c not in names]:
         raise DataError(
             f"no column {', '.join(map(repr, missing))}, which the model learnt from; there are: {', '.join(names)}",

@@ -50,7 +50,7 @@ def known(name: str, columns: Sequence[str], what: str) -> str:
     """The column of that name; a DataError that names the closest where there is none."""
     if name in columns:
         return name
-    close = difflib.get_close_matches(name.lower(), [c.lower() for c in columns], n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), [c.lower() for c in columns], n=1, cutoff=0.6)
     nearest = next((c for c in columns if close and c.lower() == close[0]), None)
     raise DataError(
         f"no column {name!r} for the {what}; there are: {', '.join(columns)}",

@@ -23,6 +23,8 @@ def open_source(source: Any) -> Raw:
         return from_frame(source) if hasattr(source, "columns") else _named(_list(list(source)), source.index)
     if isinstance(source, np.ndarray):
         return _array(source)
+    if isinstance(source, dict):
+        raise DataError("one dict", expected="a list of dicts, one a row, or a DataFrame", do="write [row]")
     try:
         rows = list(source)
     except TypeError as error:
@@ -77,6 +79,9 @@ def _array(source: np.ndarray) -> Raw:
         return Raw({"x": column(np.asarray(source, dtype=np.float64))}, _numbered(len(source)), modality="vector")
     if source.ndim == 2:
         return from_records([{str(k): v for k, v in enumerate(row)} for row in source.tolist()])
+    if source.ndim == 3 and source.shape[2] in (3, 4) and source.shape[1] > source.shape[2]:
+        seen = f"an array of shape {source.shape}, which is one picture in colour"
+        raise DataError(seen, expected="pictures (n, h, w, channels)", do="write [picture]")
     if source.ndim in (3, 4):
         return Raw({"x": column(source)}, _numbered(len(source)), modality="image")
     raise DataError(f"an array of shape {source.shape}", expected="rows of numbers, or pictures (n, h, w, channels)")
@@ -85,17 +90,25 @@ def _array(source: np.ndarray) -> Raw:
 def _list(rows: list[Any]) -> Raw:
     first = next((r for r in rows if not is_missing(r)), None)
     if isinstance(first, list | tuple) or (isinstance(first, np.ndarray) and first.ndim == 1):
-        vectors = column(np.asarray(r, dtype=np.float64) for r in rows)
-        return Raw({"x": vectors}, _numbered(len(rows)), modality="vector")
+        return Raw({"x": _floats(rows)}, _numbered(len(rows)), modality="vector")
     if isinstance(first, int | float | np.number):
-        return Raw(
-            {"x": column(np.array([r], dtype=np.float64) for r in rows)}, _numbered(len(rows)), modality="vector"
-        )
+        return Raw({"x": _floats([[r] for r in rows])}, _numbered(len(rows)), modality="vector")
     cells = column(str(r) if isinstance(r, Path) else r for r in rows)
     kind = "image" if look(cells, None) == "picture" else "text" if isinstance(first, str) else None
     if kind is None:
         raise DataError(f"rows of {type(first).__name__}", expected="texts, picture paths, pictures, dicts or numbers")
     return Raw({"x": cells}, _numbered(len(rows)), modality=kind)
+
+
+def _floats(rows: list[Any]) -> np.ndarray:
+    """One array of numbers a row; DataError where there are words among them."""
+    try:
+        return column(np.asarray(r, dtype=np.float64) for r in rows)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"rows of numbers and of other things ({error})", expected="numbers only, or named columns",
+            do="write a list of dicts, one a row, or a DataFrame",
+        ) from error  # fmt: skip
 
 
 def _named(raw: Raw, names: Any) -> Raw:

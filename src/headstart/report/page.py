@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from headstart.report import figures
 from headstart.report.audit import css, environment, findings
 from headstart.report.explain import confused, shown
 from headstart.report.text import TOGETHER, averaged, noted, refitted
-from headstart.result import Result
+from headstart.result import Result, read_json
 
 ROLES = {
     "pretrained": "pre-trained",
@@ -32,7 +31,7 @@ def render(run_folder: Path) -> Path:
     """
     result = Result.load(run_folder)
     path = run_folder / "evidence.json"
-    evidence = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    evidence = read_json(path) if path.exists() else {}
     page = run_folder / "report.html"
     page.write_text(html(result, evidence), encoding="utf-8")
     return page

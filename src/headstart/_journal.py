@@ -21,6 +21,11 @@ from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
 
 
+def holds(out: Path) -> bool:
+    """Whether a folder holds a run that read its rows; one that was refused before leaves nothing to lose."""
+    return (out / "plan.toml").exists() and any((out / p).exists() for p in ("result.json", "state/data.json"))
+
+
 class Journal:
     """The folder `<out>/state`: seconds spent and one folder a finished trial; removed when the run is complete."""
 
@@ -28,12 +33,15 @@ class Journal:
         self.out = Path(plan.out)
         self.folder = self.out / "state"
         begun = self.out / "plan.toml"
-        if begun.exists() and not resume:
+        finished = (self.out / "result.json").exists()
+        if not resume and holds(self.out) and (finished or plan.resumes):
             raise PlanError(
                 f"{self.out} already holds a run",
                 expected="a new folder",
-                do="name another --out, or go on with --resume",
+                do="name another --out" + (", or go on with --resume" if plan.resumes and not finished else ""),
             )
+        if not resume:
+            shutil.rmtree(self.folder, ignore_errors=True)  # of one that stopped before it had anything to keep
         if resume and begun.exists() and replace(Plan.from_toml(begun), budget=plan.budget) != plan:
             raise PlanError(
                 f"{begun} describes another run",

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from headstart import backbones
 from headstart._compute import give_back, threads
 from headstart._entries import CLASSICAL, FLOOR, allowed, asked
-from headstart._journal import Journal
+from headstart._journal import Journal, holds
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations import engine
@@ -70,7 +70,7 @@ def run(
     """
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        where = data if isinstance(data, str | Path) else _kept(data, Path(options.get("out", Plan.out)))
+        where = data if isinstance(data, str | Path) else kept(data, Path(options.get("out", Plan.out)))
         data = Plan(data=str(where), budget=budget, **options)
     for name in data.techniques:
         if make(name).needs_target:
@@ -360,7 +360,7 @@ def _is_complete(plan: Plan) -> bool:
     return is_closed and replace(Plan.from_toml(out / "plan.toml"), budget=plan.budget) == plan
 
 
-def _kept(frame: Any, out: Path) -> Path:
+def kept(frame: Any, out: Path, name: str = "data.jsonl") -> Path:
     """A data frame as a file of the run's folder, so that the run can be repeated and gone on with."""
     if not hasattr(frame, "columns"):
         raise DataError(
@@ -372,8 +372,8 @@ def _kept(frame: Any, out: Path) -> Path:
         raise DataError(f"several columns called {twins}", expected="a name of its own for every column")
     if frame.map(lambda cell: hasattr(cell, "getbands")).any(axis=None):
         raise DataError("pictures in a data frame", expected="their paths", do="save them, or use TransferClassifier")
-    file = out / "data.jsonl"
-    if not (out / "plan.toml").exists():  # an existing run keeps its rows
+    file = out / name
+    if not holds(out):  # an existing run keeps its rows
         out.mkdir(parents=True, exist_ok=True)
         whole = frame.map(_whole_path)
         whole.to_json(file, orient="records", lines=True, date_format="iso")

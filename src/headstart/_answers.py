@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 import headstart
+from headstart.adaptation._base import LEAST
+from headstart.backbones._base import Backbone
+from headstart.backbones.columns import Columns
 from headstart.data import roles, targets
 from headstart.data.dataset import Dataset
 from headstart.data.sources import open_source
-from headstart.errors import DataError
+from headstart.errors import DataError, NotApplicable
 from headstart.model import Card
 from headstart.outcome import environment
 from headstart.plan import AdaptationPlan
@@ -26,15 +29,27 @@ CHANGED = 20  # rows whose prediction changed that are shown
 
 def target_read(other: Dataset, plan: AdaptationPlan, known: np.ndarray | None = None) -> dict[str, Any]:
     """What was read of the target, in words and in rows; `known` are the ids of the source's rows."""
-    notes = [f"target: {len(other):,} rows; {plan.reads}", *other.notes]
+    if len(other) < LEAST:
+        raise NotApplicable(
+            f"the target has {_rows(len(other))}", expected=f"{LEAST} or more: fewer tell nothing about their domain",
+            do="collect more, or have these answered as they are, by headstart run and headstart predict",
+        )  # fmt: skip
+    notes = [f"target: {_rows(len(other))}; {plan.reads}", *other.notes]
     if other.skipped:
-        notes.append(
-            f"skipped {len(other.skipped)} broken rows of the target, the first: {': '.join(other.skipped[0])}"
-        )
-    copies = 0 if known is None else int(np.isin(other.ids, known).sum())
-    if copies:
-        notes.append(f"{copies:,} rows of the target are exact copies of source rows: what is said of it is flattered")
+        first = ": ".join(other.skipped[0])
+        notes.append(f"broken, and left out of the target: {_rows(len(other.skipped))}, the first: {first}")
+    if copies := 0 if known is None else int(np.isin(other.ids, known).sum()):
+        notes.append(f"{_rows(copies)} of the target: exact copies of source rows, on which any model looks better")
     return {"notes": notes, "skipped": [list(s) for s in other.skipped]}
+
+
+def unlike(reader: Backbone, other: Dataset) -> list[str]:
+    """What in the cells of a target's table is of another kind than in the rows that were learnt from."""
+    return reader.unlike(other.rows) if isinstance(reader, Columns) else []
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row" + "s" * (number != 1)
 
 
 def changes(other: Dataset, classes: tuple[str, ...], before: np.ndarray, told: np.ndarray) -> dict[str, Any]:

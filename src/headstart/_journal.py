@@ -21,9 +21,10 @@ from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
 
 
-def holds(out: Path) -> bool:
-    """Whether a folder holds a run that read its rows; one that was refused before leaves nothing to lose."""
-    return (out / "plan.toml").exists() and any((out / p).exists() for p in ("result.json", "state/data.json"))
+def holds(out: Path, kind: type[Plan] = Plan) -> bool:
+    """Whether a folder holds a run that is finished or can be gone on with; one without its rows leaves nothing."""
+    some = ("result.json", "state/data.json") if kind.resumes else ("result.json",)
+    return (out / "plan.toml").exists() and any((out / name).exists() for name in some)
 
 
 class Journal:
@@ -33,8 +34,8 @@ class Journal:
         self.out = Path(plan.out)
         self.folder = self.out / "state"
         begun = self.out / "plan.toml"
-        finished = (self.out / "result.json").exists()
-        if not resume and holds(self.out) and (finished or plan.resumes):
+        if not resume and holds(self.out, type(plan)):
+            finished = (self.out / "result.json").exists()
             raise PlanError(
                 f"{self.out} already holds a run",
                 expected="a new folder",

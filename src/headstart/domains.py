@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 import headstart
 from headstart import _discover, backbones
-from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
+from headstart._answers import by_labels, changes, decided, labels_of, score, target_read, unlike
 from headstart._compute import threads
 from headstart._entries import readable
 from headstart._listen import Listener
@@ -56,7 +56,9 @@ def adapt(
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
         given, out = {"data": source, "target": target}, Path(options.get("out", Plan.out))
-        a, b = (v if isinstance(v, str | Path) else kept(v, out, f"{k}.jsonl") for k, v in given.items())
+        a, b = (
+            v if isinstance(v, str | Path) else kept(v, out, f"{k}.jsonl", AdaptationPlan) for k, v in given.items()
+        )
         source = AdaptationPlan(data=str(a), adapt_to=str(b), target=label, budget=budget, **options)
     if source.source_free and (more := [k for k in OF_THE_RUN if getattr(source, k)]):
         raise PlanError(f"{', '.join(more)} with a run", expected="those of the run", do="leave them out")
@@ -97,6 +99,9 @@ class _Adaptation(Job):
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
             for spec in plan.techniques:
                 readable(spec, reader)
+            for words in unlike(reader, other):
+                self.listener.say(words)
+                read["notes"].append(words)
         with self._stage("read features", None):
             ours, theirs = (self._get(reader, d, "pooled") for d in (data, other))
             X, Z = _finite(ours, theirs, data.rows_of("train"))

@@ -360,7 +360,7 @@ def _is_complete(plan: Plan) -> bool:
     return is_closed and replace(Plan.from_toml(out / "plan.toml"), budget=plan.budget) == plan
 
 
-def kept(frame: Any, out: Path, name: str = "data.jsonl") -> Path:
+def kept(frame: Any, out: Path, name: str = "data.jsonl", kind: type[Plan] = Plan) -> Path:
     """A data frame as a file of the run's folder, so that the run can be repeated and gone on with."""
     if not hasattr(frame, "columns"):
         raise DataError(
@@ -373,7 +373,7 @@ def kept(frame: Any, out: Path, name: str = "data.jsonl") -> Path:
     if frame.map(lambda cell: hasattr(cell, "getbands")).any(axis=None):
         raise DataError("pictures in a data frame", expected="their paths", do="save them, or use TransferClassifier")
     file = out / name
-    if not holds(out):  # an existing run keeps its rows
+    if not holds(out, kind):  # an existing run keeps its rows
         out.mkdir(parents=True, exist_ok=True)
         whole = frame.map(_whole_path)
         whole.to_json(file, orient="records", lines=True, date_format="iso")

@@ -11,7 +11,7 @@ import numpy as np
 
 import headstart
 from headstart import _discover
-from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
+from headstart._answers import by_labels, changes, decided, labels_of, score, target_read, unlike
 from headstart._methods import FLOOR, HEAD, vectors
 from headstart.adaptation._source import Source
 from headstart.adaptation.source_free._base import SourceFree
@@ -86,6 +86,19 @@ def refit(name: str, classes: int) -> Callable[[np.ndarray, np.ndarray, np.ndarr
     return again
 
 
+def _guess(source: Source, before: np.ndarray, told: np.ndarray, *, is_shift: bool) -> dict[str, float]:
+    """How often the old model is right on the target, which answers `before`, where `told` is preferred to that.
+
+    Of two that differ at most one is right, and the old one more seldom. Beyond chance in the rows, a shift is worth
+    twice the error that such guesses had on average.
+    """
+    value, low, high = source.estimate(before)
+    if is_shift:
+        value = min(value, 1 - float((before.argmax(1) != told.argmax(1)).mean()) / 2)
+        low, high = max(value - 2 * OFF, 0.0), min(value + 2 * OFF, 1.0)
+    return {"estimate": value, "low": low, "high": high, "estimate_off": OFF}
+
+
 class WithoutSource(Job):
     """One adaptation of a finished model: its summary of the source stands where the source rows stood."""
 
@@ -99,6 +112,7 @@ class WithoutSource(Job):
             source = model.kept()
             other = model.read(plan.adapt_to)
             read = target_read(other, plan)
+            read["notes"] += unlike(model.backbone, other)
             for words in read["notes"]:
                 self.listener.say(words)
             named, labels = replace(plan, target=plan.target or model.card.target), None
@@ -136,10 +150,10 @@ class WithoutSource(Job):
                 "modality": model.card.modality, "target_kind": "label", "rows": source.rows,
                 "counts": {"train": source.rows}, "classes": list(model.card.classes), "notes": [], "skipped": [],
             }  # fmt: skip
-            value, low, high = source.estimate(plainly)
+            guessed = _guess(source, plainly, told if decision.method else plainly, is_shift=seen.is_shift)
             result = decided(plan, decision, shipped.card, data, source.score, {
                 "source_free": True, "source_only": source.score, "shipped": decision.method or FLOOR, "target": read,
-                "estimate": value, "low": low, "high": high, "estimate_off": OFF, "shift": seen.to_json(),
+                **guessed, "shift": seen.to_json(),
                 **changes(other, model.card.classes, before, told), **({"labels": asked} if asked else {}),
             })  # fmt: skip
             if score_target and labels:

@@ -83,7 +83,8 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     if told := result.adaptation:
         between = f"{100 * told['low']:.0f} to {100 * told['high']:.0f} %"
         note = f"a guess, {between}: such guesses were off by {100 * told['estimate_off']:.0f} points on average"
-        facts.append(("right on the target", f"{100 * told['estimate']:.0f} %", note))
+        before = " before" if told.get("source_free") and told["method"] else ""
+        facts.append(("right on the target" + before, f"{100 * told['estimate']:.0f} %", note))
     if test:
         rows = "held-out source rows" if result.adaptation else "untouched rows"
         interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} {rows}"

@@ -32,7 +32,8 @@ def adaptation(result: Result) -> str:
 def guessed(told: dict[str, Any]) -> str:
     """How right what ships is guessed to be on the target."""
     low, high = (f"{100 * told[k]:.0f}" for k in ("low", "high"))
-    return f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows [{low}, {high}]"
+    which = ", before it was adapted" if told.get("source_free") and told["method"] else ""
+    return f"guessed on the target{which}: right on {100 * told['estimate']:.0f} % of the rows [{low}, {high}]"
 
 
 def off(told: dict[str, Any]) -> str:

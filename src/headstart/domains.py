@@ -14,8 +14,7 @@ from headstart._answers import by_labels, changes, decided, labels_of, score, ta
 from headstart._compute import threads
 from headstart._entries import readable
 from headstart._listen import Listener
-from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, guess
-from headstart.activations.activations import Activations
+from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, finite, guess
 from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD
 from headstart.audit._shift import shift
@@ -53,6 +52,8 @@ def adapt(
     Writes what `run` writes; `result.adaptation` holds the decision. Raises DataError for rows that cannot be used.
     """
     if not isinstance(source, AdaptationPlan):
+        if isinstance(target, str) and not target:
+            raise PlanError("no target", expected="rows of the other domain", do="headstart.adapt(source, target)")
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
         given, out = {"data": source, "target": target}, Path(options.get("out", Plan.out))
@@ -104,7 +105,7 @@ class _Adaptation(Job):
                 read["notes"].append(words)
         with self._stage("read features", None):
             ours, theirs = (self._get(reader, d, "pooled") for d in (data, other))
-            X, Z = _finite(ours, theirs, data.rows_of("train"))
+            X, Z = finite(ours, theirs, data.rows_of("train"))
         train, held = data.sample("train", MOST), np.flatnonzero(data.split != "train")
         assert data.target is not None
         y, some = data.target, np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
@@ -180,12 +181,3 @@ class _Adaptation(Job):
         adapter = chosen.fitted.adapter if own else None
         Model(card, backbone, chosen.fitted.head, adapter=adapter, source=source).save(folder)
         return Model.load(folder)
-
-
-def _finite(ours: Activations, theirs: Activations, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of both domains without gaps: a missing number becomes the source's mean."""
-    X, Z = (np.asarray(a, dtype=np.float64) for a in (ours, theirs))
-    mean = np.nan_to_num(np.nanmean(X[train], axis=0)) if np.isnan(X).any() or np.isnan(Z).any() else None
-    if mean is None:
-        return X, Z
-    return np.where(np.isnan(X), mean, X), np.where(np.isnan(Z), mean, Z)

@@ -17,6 +17,7 @@ from headstart._answers import Labels, by_labels, score
 from headstart._journal import Journal
 from headstart._methods import FLOOR, candidates
 from headstart.adaptation._source import Source
+from headstart.cli import main
 from headstart.errors import DataError, PlanError
 from headstart.job import kept
 from headstart.plan import AdaptationPlan, Plan
@@ -133,3 +134,11 @@ def test_options_that_a_finished_run_has_settled_are_refused(tmp_path: Path) -> 
     for name, value in {"techniques": ("mcc",), "modality": "text", "domain": "site"}.items():
         with pytest.raises(PlanError, match=f"{name} with a run"):
             headstart.adapt(tmp_path, "b.csv", source_free=True, **{name: value})
+
+
+def test_labelled_rows_in_the_place_of_a_run_are_told_where_they_belong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["adapt", str(tmp_path), "--target", "b.csv"])
+    assert f"if it holds labelled rows: headstart adapt --source {tmp_path} --target b.csv" in capsys.readouterr().err

@@ -51,6 +51,11 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
             "adapt needs one of a run and --source, and --target", expected="headstart adapt runs/scans --target new/",
             do="or, with source rows, headstart adapt --source a/ --target b/",
         )  # fmt: skip
+    if run and not any((Path(run) / name).exists() for name in ("model/model.json", "model.json")):
+        raise PlanError(
+            f"{run} holds no model", expected="the folder of a finished run",
+            do=f"if it holds labelled rows: headstart adapt --source {run} --target {target}",
+        )  # fmt: skip
     known = str(run or source)
     stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (known, target))
     plan = AdaptationPlan(

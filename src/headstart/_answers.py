@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 import headstart
-from headstart.data import roles
+from headstart.adaptation._base import LEAST
+from headstart.data import roles, targets
 from headstart.data.dataset import Dataset
-from headstart.data.read import read
 from headstart.data.sources import open_source
-from headstart.data.targets import as_number
-from headstart.errors import DataError
+from headstart.errors import DataError, NotApplicable
 from headstart.model import Card
 from headstart.outcome import environment
 from headstart.plan import AdaptationPlan
@@ -24,6 +23,26 @@ from headstart.selection.metrics import interval, metric_for, paired
 from headstart.selection.sequential import Duel, duel
 
 CHANGED = 20  # rows whose prediction changed that are shown
+
+
+def target_read(other: Dataset, plan: AdaptationPlan, known: np.ndarray | None = None) -> dict[str, Any]:
+    """What was read of the target, in words and in rows; `known` are the ids of the source's rows."""
+    if len(other) < LEAST:
+        raise NotApplicable(
+            f"the target has {_rows(len(other))}", expected=f"{LEAST} or more: fewer tell nothing about their domain",
+            do="collect more, or have these answered as they are, by headstart run and headstart predict",
+        )  # fmt: skip
+    notes = [f"target: {_rows(len(other))}; {plan.reads}", *other.notes]
+    if other.skipped:
+        first = ": ".join(other.skipped[0])
+        notes.append(f"broken, and left out of the target: {_rows(len(other.skipped))}, the first: {first}")
+    if copies := 0 if known is None else int(np.isin(other.ids, known).sum()):
+        notes.append(f"{_rows(copies)} of the target: exact copies of source rows, on which any model looks better")
+    return {"notes": notes, "skipped": [list(s) for s in other.skipped]}
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row" + "s" * (number != 1)
 
 
 def changes(other: Dataset, classes: tuple[str, ...], before: np.ndarray, told: np.ndarray) -> dict[str, Any]:
@@ -44,7 +63,7 @@ def decided(
     told: dict[str, Any],
 ) -> Result:  # fmt: skip
     """The result of an adaptation: what was decided and why, what ships, and what else is `told` of it."""
-    verb = f"adapted by {decision.method}" if decision.method else "declined"
+    verb = f"Adapted by {decision.method}" if decision.method else "Adaptation declined"
     return Result(
         command=plan.command(), headstart=headstart.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"), plan=plan.given(), data=data,
@@ -55,7 +74,7 @@ def decided(
         test=test,
         verdict={
             "helped": None, "gain": None, "low": None, "high": None, "against": [],
-            "words": f"Adaptation {verb}: {decision.words}.",
+            "words": f"{verb}: {decision.words}.",
         },
         adaptation={
             "decision": "adapted" if decision.method else "declined", "method": decision.method,
@@ -66,8 +85,7 @@ def decided(
 
 
 def by_labels(
-    decision: Decision, tell: dict[str, np.ndarray], before: np.ndarray, other: Dataset, classes: tuple[str, ...],
-    plan: AdaptationPlan,
+    decision: Decision, tell: dict[str, np.ndarray], before: np.ndarray, labels: Labels, plan: AdaptationPlan
 ) -> tuple[Decision, dict[str, Any]]:  # fmt: skip
     """Let at most `plan.target_labels` labels of the target decide between no adaptation and the validators' favourite.
 
@@ -80,14 +98,15 @@ def by_labels(
     was, now = before.argmax(1), tell[name].argmax(1)
     apart = np.flatnonzero(was != now)
     order = np.random.default_rng(plan.seed).permutation(apart)
-    label = labels_of(plan, other, classes)
 
     def ask(row: int) -> int:
-        code = label(row)
+        code = labels(row)
         return int(code == now[row]) - int(code == was[row])
 
-    ended = duel(ask, order.tolist(), plan.target_labels)
+    able = [row for row in order.tolist() if labels.has(row)]
+    ended = duel(ask, able, plan.target_labels)
     words = _words(ended, name, len(apart), len(was))
+    words += f"; {len(apart) - len(able)} of those rows have no label" if len(able) < len(apart) else ""
     shipped = Decision(name if ended.better else None, words, decision.votes)
     return shipped, {"method": name, "apart": len(apart), **ended.to_json(), "words": words}
 
@@ -102,46 +121,57 @@ def _words(ended: Duel, name: str, apart: int, rows: int) -> str:
     return f"{counts}; {told[ended.better]} {sure}"
 
 
-def labels_of(plan: AdaptationPlan, other: Dataset, classes: tuple[str, ...]) -> Callable[[int], int]:
-    """A function that looks one label up: the code of a row of `other`, -1 where it is none of the source's classes."""
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The target's labels, each looked up when it is asked for and not before."""
+
+    column: str
+    cells: np.ndarray  # (n,) of the rows in their order
+    classes: tuple[str, ...]  # the source's
+    is_class: bool  # names of folders, whatever they look like
+
+    def __call__(self, row: int) -> int:
+        """The code of a row, -1 where it is none of the source's classes."""
+        code, strange = targets.encode_as(self.cells[[row]], "label", self.classes)
+        return int(code[0]) if strange == [None] else -1
+
+    def of(self, rows: np.ndarray) -> Labels:
+        """Those of some rows."""
+        return replace(self, cells=self.cells[rows])
+
+    def has(self, row: int) -> bool:
+        """Whether a row has a label, whatever it is."""
+        return targets.reasons(self.cells[[row]], is_class=self.is_class) == [None]
+
+
+def labels_of(plan: AdaptationPlan, other: Dataset, classes: tuple[str, ...]) -> Labels:
+    """Where the labels of `other` are; a DataError where there are none, before anything is spent on them."""
     raw = open_source(plan.adapt_to)
-    found = roles.find(raw, target=plan.target, inputs=plan.inputs, apart=set(), grouped=True, modality=other.modality)
-    cells, place = raw.columns[found.target], {str(n): i for i, n in enumerate(raw.names)}
-    codes = {name: k for k, name in enumerate(classes)}
-
-    def label(row: int) -> int:
-        assert other.names is not None
-        cell = cells[place[str(other.names[row])]]
-        number = as_number(cell)
-        whole = str(int(number)) if number is not None and np.isfinite(number) and number == int(number) else ""
-        return codes.get(str(cell).strip(), codes.get(whole, -1))
-
-    return label
-
-
-def score(
-    plan: AdaptationPlan, other: Dataset, classes: tuple[str, ...], told: np.ndarray, before: np.ndarray
-) -> dict[str, Any]:
-    """How right it was, from labels that nothing before this line has seen, but for those asked for."""
-    labelled = read(plan.adapt_to, target=plan.target, inputs=plan.inputs)
-    assert labelled.target is not None
-    assert labelled.names is not None
+    try:
+        name = plan.target if plan.target in raw.columns else raw.target
+        name = name or roles.find_target(raw, set(other.inputs), [])
+    except DataError as error:
+        raise DataError(
+            f"--score-target and --target-labels find no labels in the target; there are: {', '.join(raw.columns)}",
+            expected="a column of labels, called as in the source", do="name it with --label, or leave the option out",
+        ) from error  # fmt: skip
     assert other.names is not None
-    if labelled.target_kind != "label":
-        raise DataError(f"the target's labels are {labelled.target_kind}s", expected="the source's classes")
-    known = dict(zip(labelled.names.tolist(), labelled.target.tolist(), strict=True))
-    code = {name: k for k, name in enumerate(classes)}
-    pairs = [
-        (i, code[labelled.classes[known[n]]])
-        for i, n in enumerate(other.names.tolist())
-        if n in known and labelled.classes[known[n]] in code
-    ]
-    if not pairs:
-        raise DataError("no target row has a label of the source's classes", expected=", ".join(classes[:8]))
-    rows, y = (np.array(v) for v in zip(*pairs, strict=True))
+    place = {str(n): i for i, n in enumerate(raw.names)}
+    cells = raw.columns[name][[place[str(n)] for n in other.names]]
+    return Labels(name, cells, classes, is_class=name == raw.target)
+
+
+def score(labels: Labels, told: np.ndarray, before: np.ndarray) -> dict[str, Any]:
+    """How right it was, from labels that nothing before this line has seen, but for those asked for."""
+    codes = np.array([labels(i) if labels.has(i) else -1 for i in range(len(told))])
+    rows = np.flatnonzero(codes >= 0)
+    if not len(rows):
+        return {"why": f"no label in {labels.column!r} is one of {', '.join(labels.classes[:8])}"}
+    y = codes[rows]
     metric = metric_for(y, "label")
     gain, low, high = (100 * v for v in paired(metric, y, before[rows], told[rows]))
     return {
         "shipped": interval(metric, y, told[rows]), "source_only": interval(metric, y, before[rows]),
         "gain": gain, "low": low, "high": high, "accuracy": float((told[rows].argmax(1) == y).mean()),
+        "column": labels.column, "without": len(codes) - len(rows),
     }  # fmt: skip

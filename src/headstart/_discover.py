@@ -35,7 +35,7 @@ def load(floor: str, name: str) -> Any:
         if point.name == name:
             return point.load()
     if name not in names(floor):
-        raise PlanError(f"no {floor[:-1]} {name!r}", expected=f"one of {', '.join(names(floor))}")
+        raise PlanError(f"no {floor.removesuffix('s')} {name!r}", expected=f"one of {', '.join(names(floor))}")
     module = importlib.import_module(f"headstart.{floor}.{name}")
     wanted = name.replace("_", "")
     for attribute, value in vars(module).items():

@@ -22,6 +22,12 @@ from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
 
 
+def holds(out: Path, kind: type[Plan] = Plan) -> bool:
+    """Whether a folder holds a run that is finished or can be gone on with; one without its rows leaves nothing."""
+    some = ("result.json", "state/data.json") if kind.resumes else ("result.json",)
+    return (out / "plan.toml").exists() and any((out / name).exists() for name in some)
+
+
 class Journal:
     """The folder `<out>/state`: seconds spent and one folder a finished trial; removed when the run is complete."""
 
@@ -29,11 +35,12 @@ class Journal:
         self.out = Path(plan.out)
         self.folder = self.out / "state"
         begun = self.out / "plan.toml"
-        if begun.exists() and not resume:
+        if not resume and holds(self.out, type(plan)):
+            finished = (self.out / "result.json").exists()
             raise PlanError(
                 f"{self.out} already holds a run",
                 expected="a new folder",
-                do="name another --out, or go on with --resume",
+                do="name another --out" + (", or go on with --resume" if plan.resumes and not finished else ""),
             )
         if resume and begun.exists() and replace(Plan.from_toml(begun), budget=plan.budget) != plan:
             raise PlanError(
@@ -50,6 +57,9 @@ class Journal:
             raise PlanError(f"another process is at work on the run in {self.out}", do=do) from error
         except NotImplementedError:
             pass  # a file system without locks: then nobody can tell
+        if not resume:  # one that stopped before it had anything to keep
+            for left in self.folder.glob("*.json"):
+                left.unlink()
         begun.write_text(plan.to_toml(), encoding="utf-8")
         self._spent = self.folder / "spent.json"
 

@@ -180,6 +180,16 @@ def padded(told: np.ndarray, classes: int) -> np.ndarray:
     return np.pad(told, ((0, 0), (0, classes - told.shape[1])))
 
 
+def finite(ours: Any, theirs: Any, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of both domains without gaps: a missing number becomes the mean of the source's `train` rows."""
+    X, Z = (np.asarray(a, dtype=np.float64) for a in (ours, theirs))
+    if not (np.isnan(X).any() or np.isnan(Z).any()):
+        return X, Z
+    known = ~np.isnan(X[train])
+    mean = np.where(known, X[train], 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(np.isnan(X), mean, X), np.where(np.isnan(Z), mean, Z)
+
+
 def vectors(X: np.ndarray, source: Source | None = None) -> Activations:
     """Plain rows as a head reads them."""
     return Activations(X, np.arange(len(X)).astype(str), "pooled", "vector", source)

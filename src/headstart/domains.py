@@ -10,16 +10,17 @@ from threadpoolctl import threadpool_limits
 
 import headstart
 from headstart import _discover, backbones
-from headstart._answers import by_labels, changes, decided, score
+from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
 from headstart._compute import threads
 from headstart._entries import readable
+from headstart._journal import holds
 from headstart._listen import Listener
-from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, guess
-from headstart.activations.activations import Activations
+from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, finite, guess
 from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD
 from headstart.audit._shift import shift
 from headstart.data.dataset import Dataset
+from headstart.data.frames import written
 from headstart.data.read import read_rows
 from headstart.errors import DataError, PlanError
 from headstart.evidence import both_domains, show
@@ -28,32 +29,43 @@ from headstart.model import Card, Model
 from headstart.outcome import described
 from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
-from headstart.selection.calibration import apply, temperature
+from headstart.selection.calibration import apply, as_sure, temperature
 from headstart.selection.contender import make
 from headstart.selection.guard import Decision, guard
 from headstart.selection.metrics import interval, metric_for
 from headstart.source_free import WithoutSource
 
 MOST = 2000  # rows of a domain that decide; all of them are predicted
+OF_THE_RUN = ("inputs", "group", "split", "domain", "modality", "backbones", "techniques")  # a finished one has its own
 FAR = 8  # of the most foreign rows are shown
 
 
 def adapt(
-    source: str | Path | AdaptationPlan, target: str | Path = "", *, score_target: bool = False,
+    source: Any, target: Any = "", *, score_target: bool = False,
     listener: Listener | None = None, cache: str | None = None, **options: Any,
 ) -> Result:  # fmt: skip
     """Adapt what is learnt on labelled source rows to unlabelled target rows, or decline to.
 
     Use it where rows of another site, scanner, author or time are to be predicted and none of them is labelled; not
-    where some hundred of them are: `run` on those. `options` are the fields of `AdaptationPlan`, with `target` there
-    called `label`; with `source_free=True`, `source` is the folder of a finished run, and no source row is read. With
-    `score_target`, labels of the target are read after everything was decided, to say how right it was.
+    where some hundred of them are: `run` on those. Both are paths, "sample:NAME" or data frames (kept under `out`),
+    or the first is an `AdaptationPlan`. `options` are its fields, with `target` there called `label`; with
+    `source_free=True`, `source` is the folder of a finished run, and no source row is read. With `score_target`, labels
+    of the target are read after everything was decided, to say how right it was.
     Writes what `run` writes; `result.adaptation` holds the decision. Raises DataError for rows that cannot be used.
     """
     if not isinstance(source, AdaptationPlan):
+        if isinstance(target, str) and not target:
+            raise PlanError("no target", expected="rows of the other domain", do="headstart.adapt(source, target)")
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
-        source = AdaptationPlan(data=str(source), adapt_to=str(target), target=label, budget=budget, **options)
+        given, out = {"data": source, "target": target}, Path(options.get("out", Plan.out))
+        a, b = (
+            v if isinstance(v, str | Path) else written(v, out / f"{k}.jsonl", keep=holds(out, AdaptationPlan))
+            for k, v in given.items()
+        )
+        source = AdaptationPlan(data=str(a), adapt_to=str(b), target=label, budget=budget, **options)
+    if source.source_free and (more := [k for k in OF_THE_RUN if getattr(source, k)]):
+        raise PlanError(f"{', '.join(more)} with a run", expected="those of the run", do="leave them out")
     if plain := [spec for spec in source.techniques if not make(spec).needs_target]:
         able = [n for n in _discover.names("techniques") if make(n).needs_target]
         raise PlanError(f"{', '.join(plain)}: no target rows are used", expected=f"some of {able}", do="use run")
@@ -81,16 +93,22 @@ class _Adaptation(Job):
                     f"the rows have {TOLD[str(data.target_kind)]}", expected="one class a row", do="use run"
                 )
             other = read_rows(plan.adapt_to, modality=data.modality, inputs=data.inputs)
-            self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
+            read = target_read(other, plan, data.ids)
+            for words in read["notes"]:
+                self.listener.say(words)
+            labels = labels_of(plan, other, data.classes) if score_target or plan.target_labels else None
         with self._stage("choose the pre-trained model"):
             is_table = data.modality in ("table", "vector") and not plan.backbones
             backbone, shortlist = (None, []) if is_table else self._choose(data)  # columns beat sentences of them
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
             for spec in plan.techniques:
                 readable(spec, reader)
+            for words in reader.unlike(other.rows):
+                self.listener.say(words)
+                read["notes"].append(words)
         with self._stage("read features", None):
             ours, theirs = (self._get(reader, d, "pooled") for d in (data, other))
-            X, Z = _finite(ours, theirs, data.rows_of("train"))
+            X, Z = finite(ours, theirs, data.rows_of("train"))
         train, held = data.sample("train", MOST), np.flatnonzero(data.split != "train")
         assert data.target is not None
         y, some = data.target, np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
@@ -108,23 +126,24 @@ class _Adaptation(Job):
             else:
                 decision = Decision(None, "no shift was found: adaptation is not needed", ())
             asked: dict[str, Any] = {}
-            if plan.target_labels:
+            if plan.target_labels and labels:
                 tell = {n: c.outlook.told for n, c in menu.items()}
-                decision, asked = by_labels(decision, tell, floor.outlook.told, other.take(some), data.classes, plan)
+                decision, asked = by_labels(decision, tell, floor.outlook.told, labels.of(some), plan)
                 self.listener.say(asked["words"])
         with self._stage("report"):
             chosen = menu[decision.method] if decision.method else floor
-            model = self._ship(data, reader, chosen)
+            guessed = guess(chosen, floor, menu, plan.seed)
+            model = self._ship(data, reader, chosen, guessed["estimate"])
             told, before = model.scores(other, self.store), floor.fitted(Z)
             metric, known = metric_for(y[data.rows_of("train")], "label"), floor.outlook.y
-            test, plain = (interval(metric, known, c.outlook.told_held) for c in (chosen, floor))
-            result = decided(plan, decision, model.card, described(data), test, {
-                "source_only": plain, "shipped": chosen.name, **guess(chosen, floor, menu, plan.seed),
+            plain = interval(metric, known, floor.outlook.told_held)
+            result = decided(plan, decision, model.card, described(data), plain, {
+                "source_only": plain, "shipped": chosen.name, "target": read, **guessed,
                 "shift": seen.to_json(), **changes(other, data.classes, before, told),
                 **({"labels": asked} if asked else {}),
             })  # fmt: skip
-            if score_target:
-                result.adaptation["scored"] = score(plan, other, data.classes, told, before)
+            if score_target and labels:
+                result.adaptation["scored"] = score(labels, told, before)
             after = chosen.fitted.learnt if decision.method else None
             moved = chosen.fitted.adapter.transform(Z[some]) if chosen.moved is None else chosen.moved
             far = [show(other, int(some[i])) for i in seen.far[:FAR]]
@@ -143,29 +162,25 @@ class _Adaptation(Job):
             self.listener.say(f"{spec}: trained beside {len(theirs):,} rows of the target")
         return found
 
-    def _ship(self, data: Dataset, backbone: Any, chosen: Candidate) -> Model:
-        """The head behind the method's own transformation, saved and loaded back."""
-        plan, own = self.plan, chosen.name != FLOOR and chosen.moved is None
+    def _ship(self, data: Dataset, backbone: Any, chosen: Candidate, right: float) -> Model:
+        """The head behind the method's own transformation, saved and loaded back.
+
+        Where the method moves the target, held-out source rows are nothing that its head should read: it is as sure as
+        it is guessed to be `right` there.
+        """
+        plan, own, seen = self.plan, chosen.name != FLOOR and chosen.moved is None, chosen.outlook
+        sharp = as_sure(seen.told, right) if own else chosen.temperature * temperature(seen.told_held, seen.y)
         card = Card(
             backbone=backbone.name, technique=chosen.technique, cut=chosen.cut, params=chosen.fitted.head.get_params(),
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
-            temperature=chosen.temperature * temperature(chosen.outlook.told_held, chosen.outlook.y),
+            temperature=sharp, adapted_by=None if chosen.name == FLOOR else chosen.name,
             adapter={CONSENSUS: FLOOR}.get(chosen.name, chosen.name) if own else None,  # it reads rows as they are
             adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip
-        seen, folder = chosen.outlook, self.out / "model"
+        folder = self.out / "model"
         sure, metric = apply(seen.told_held, card.temperature), metric_for(seen.labels, "label")
         source = None if own else Source.of(seen.source, seen.labels, sure, seen.y, interval(metric, seen.y, sure))
         adapter = chosen.fitted.adapter if own else None
         Model(card, backbone, chosen.fitted.head, adapter=adapter, source=source).save(folder)
         return Model.load(folder)
-
-
-def _finite(ours: Activations, theirs: Activations, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of both domains without gaps: a missing number becomes the source's mean."""
-    X, Z = (np.asarray(a, dtype=np.float64) for a in (ours, theirs))
-    mean = np.nan_to_num(np.nanmean(X[train], axis=0)) if np.isnan(X).any() or np.isnan(Z).any() else None
-    if mean is None:
-        return X, Z
-    return np.where(np.isnan(X), mean, X), np.where(np.isnan(Z), mean, Z)

@@ -8,9 +8,10 @@ from typing import Any, Self, cast
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_X_y, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, check_X_y, column_or_1d, validate_data
 
 from headstart.activations.activations import Activations
+from headstart.data.raw import is_missing
 from headstart.errors import NotApplicable
 from headstart.selection.contender import make
 
@@ -125,13 +126,10 @@ class TransferClassifier(ClassifierMixin, _Transfer):
         """Learn; `groups` keeps rows together where techniques are compared."""
         if _is_matrix(X):
             X, y = check_X_y(X, y, dtype=None, ensure_all_finite=False)
-        check_classification_targets(y)
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-            raise ValueError(f"y of shape {np.shape(y)}: one class a row was expected; headstart.run learns several.")
-        self.classes_, codes = np.unique(np.ravel(y), return_inverse=True)
+        self.classes_, codes = _codes(y)
         if len(self.classes_) < 2:
             raise ValueError("Classifier can't train when only one class is present.")
-        return self._learn(X, codes.astype(np.int64), groups)
+        return self._learn(X, codes, groups)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, C) probabilities, columns as in `classes_`."""
@@ -204,15 +202,18 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):
         """Learn from the source's rows and labels and from the target's rows."""
         from sklearn.model_selection import train_test_split
 
-        from headstart._methods import FLOOR, candidates
+        from headstart._methods import FLOOR, candidates, finite
         from headstart.audit._shift import shift
         from headstart.selection.guard import Decision, guard
 
-        check_classification_targets(y_source)
-        self.classes_, y = np.unique(np.asarray(y_source), return_inverse=True)
-        X, Z = (np.asarray(self._see(rows, fitting=k == 0)) for k, rows in enumerate((X_source, X_target)))
+        check_consistent_length(X_source, y_source)
+        self.classes_, y = _codes(y_source)
+        if len(rare := self.classes_[np.bincount(y) < 2]):
+            raise ValueError(f"Class {rare[0]} has one row only: two or more of each are needed.")
+        ours, theirs = (self._see(rows, fitting=k == 0) for k, rows in enumerate((X_source, X_target)))
         seed = self.random_state or 0
         train, held = train_test_split(np.arange(len(y)), test_size=0.25, random_state=seed, stratify=y)
+        X, Z = finite(ours, theirs, train)
         names = () if self.method == "auto" else (self.method,)
         menu = candidates(X[train], y[train], X[held], y[held], Z, names=names, seed=seed)
         floor = menu[FLOOR]
@@ -231,11 +232,23 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, C) probabilities for rows of the target domain, columns as in `classes_`."""
         check_is_fitted(self)
-        return self.fitted_(np.asarray(self._see(X)))
+        rows = np.asarray(self._see(X))
+        return self.fitted_(np.where(np.isnan(rows), self.fitted_.adapter.fill_, rows))
 
     def predict(self, X: Any) -> np.ndarray:
         """Class names for rows of the target domain."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+        told = self.predict_proba(X).argmax(1)
+        return np.asarray(self.classes_[told])
+
+
+def _codes(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, and the code of each row; a ValueError for what are no classes."""
+    names = np.asarray(column_or_1d(y))
+    if names.dtype == object and any(is_missing(name) and not isinstance(name, str) for name in names):
+        raise ValueError("Input y contains NaN.")
+    check_classification_targets(names)
+    classes, codes = np.unique(names, return_inverse=True)
+    return classes, codes.astype(np.int64)
 
 
 def _is_matrix(X: Any) -> bool:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from headstart import backbones
 from headstart._compute import give_back, threads
 from headstart._entries import CLASSICAL, FLOOR, allowed, asked
-from headstart._journal import Journal
+from headstart._journal import Journal, holds
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations import engine
@@ -71,7 +71,7 @@ def run(
         budget = seconds(options.pop("budget", Plan.budget))
         if not isinstance(data, str | Path):
             out = Path(options.get("out", Plan.out))
-            data = written(data, out / "data.jsonl", keep=(out / "plan.toml").exists())  # a run keeps its rows
+            data = written(data, out / "data.jsonl", keep=holds(out))  # a run keeps its rows
         data = Plan(data=str(data), budget=budget, **options)
     for name in data.techniques:
         if make(name).needs_target:

@@ -29,7 +29,7 @@ from headstart.selection.ensemble import mean
 from headstart.techniques._base import State, Technique, state_of
 from headstart.techniques._linear import slopes
 
-VERSION = 5  # 2 kept no summary of the source, 3 no thresholds, 4 no models beside it
+VERSION = 6  # 2 kept no summary of the source, 3 no thresholds, 4 no models beside it, 5 no `adapted_by`
 BATCH = 512  # rows predicted at a time: memory stays flat however long the input is
 
 
@@ -52,6 +52,9 @@ class Card:
     precision: str = "fp32"
     adapter: str | None = None  # how rows of the target domain are brought to where the technique learnt
     adapter_params: dict[str, Any] = field(default_factory=dict)
+    adapted_by: str | None = (
+        None  # the method; `consensus` has its head learn on target rows, which it reads as they are
+    )
     headstart: str = ""
     version: int = VERSION
 

@@ -8,7 +8,7 @@ import shlex
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from headstart.errors import PlanError
 
@@ -37,6 +37,8 @@ class Plan:
     >>> Plan(data="photos", budget=60.0).to_toml().splitlines()[0]
     'data = "photos"'
     """
+
+    resumes: ClassVar[bool] = True  # what was stopped can be gone on with
 
     data: str  # a folder, a file, or "sample:reviews"
     target: str | None = None
@@ -109,6 +111,8 @@ class Plan:
 @dataclass(frozen=True)
 class AdaptationPlan(Plan):
     """What an adaptation was asked to do: a run's plan, and the unlabelled rows that it is for."""
+
+    resumes: ClassVar[bool] = False  # it is short, and what takes time is kept in the activation store
 
     adapt_to: str = ""
     source_free: bool = False  # `data` is a finished run's folder: no source row is read

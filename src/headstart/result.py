@@ -19,12 +19,14 @@ result.json, version 1. Every number that stands for quality comes with a 95 % i
                  duel: {over, gain, low, high} | null   of a trained technique with the best cheaper one, on valid rows
                  role: "pretrained" | "scratch" | "classical" | "majority"; status: "done" | "skipped" | "failed"
     best         {backbone, technique, cut, role, params, averaged_with: ["technique on backbone", ...]}
-    test         Score of what ships, through the served path
+    test         Score of what ships, through the served path; of an adaptation, of the source's own model: source_only
     adaptation   {} for a run; for an adaptation {decision: "adapted"|"declined", method, why, source_only: Score on
                  held-out source rows, shipped, estimate, low, high (guessed accuracy on the target),
                  estimate_off (mean error of such guesses in the benchmark), votes: [{method,
-                 validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target,
+                 validator, floor, value, noise, says}], shift, rows, changed, agreement, scored: with --score-target
+                 {shipped: Score, source_only: Score, gain, low, high, column, without (rows)} or {why} it could not be,
                  source_free: true without source rows (then shift is {mean, mean_p, spread, spread_p, kinds, ...}),
+                 target: {notes, skipped} of its rows,
                  labels: with --target-labels {method, apart, better, asked, wins, losses, evidence, against, level,
                  words}}
     repair       {} for a run; for a repair {decision: "repaired"|"refused", finding, attribute (null: groups were

@@ -11,7 +11,7 @@ import numpy as np
 
 import headstart
 from headstart import _discover
-from headstart._answers import by_labels, changes, decided, score
+from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
 from headstart._methods import FLOOR, HEAD, vectors
 from headstart.adaptation._source import Source
 from headstart.adaptation.source_free._base import SourceFree
@@ -86,6 +86,19 @@ def refit(name: str, classes: int) -> Callable[[np.ndarray, np.ndarray, np.ndarr
     return again
 
 
+def _guess(source: Source, before: np.ndarray, told: np.ndarray, *, is_shift: bool) -> dict[str, float]:
+    """How often the old model is right on the target, which answers `before`, where `told` is preferred to that.
+
+    Of two that differ at most one is right, and the old one more seldom. Beyond chance in the rows, a shift is worth
+    twice the error that such guesses had on average.
+    """
+    value, low, high = source.estimate(before)
+    if is_shift:
+        value = min(value, 1 - float((before.argmax(1) != told.argmax(1)).mean()) / 2)
+        low, high = max(value - 2 * OFF, 0.0), min(value + 2 * OFF, 1.0)
+    return {"estimate": value, "low": low, "high": high, "estimate_off": OFF}
+
+
 class WithoutSource(Job):
     """One adaptation of a finished model: its summary of the source stands where the source rows stood."""
 
@@ -98,7 +111,13 @@ class WithoutSource(Job):
             model = load(plan.data)
             source = model.kept()
             other = model.read(plan.adapt_to)
-            self.listener.say(f"target: {len(other):,} rows; {plan.reads}")
+            read = target_read(other, plan)
+            read["notes"] += model.backbone.unlike(other.rows)
+            for words in read["notes"]:
+                self.listener.say(words)
+            named, labels = replace(plan, target=plan.target or model.card.target), None
+            if score_target or plan.target_labels:
+                labels = labels_of(named, other, model.card.classes)
         with self._stage("read features", None):
             served = np.asarray(self._get(model.backbone, other, model.card.cut), dtype=np.float64)
             Z = np.where(np.isnan(served), source.mean, served)
@@ -119,10 +138,9 @@ class WithoutSource(Job):
             else:
                 decision = Decision(None, "no shift was found: adaptation is not needed", ())
             asked: dict[str, Any] = {}
-            if plan.target_labels:
+            if plan.target_labels and labels:
                 tell = {n: c(Z) for n, c in menu.items()}
-                named = replace(plan, target=plan.target or model.card.target)
-                decision, asked = by_labels(decision, tell, before, other, model.card.classes, named)
+                decision, asked = by_labels(decision, tell, before, labels, plan)
                 self.listener.say(asked["words"])
         with self._stage("report"):
             chosen = menu[decision.method] if decision.method else floor
@@ -130,18 +148,16 @@ class WithoutSource(Job):
             told = shipped.scores(other, self.store)
             data = {
                 "modality": model.card.modality, "target_kind": "label", "rows": source.rows,
-                "counts": {"train": source.rows}, "classes": list(model.card.classes), "notes": list(other.notes),
-                "skipped": [list(s) for s in other.skipped],
+                "counts": {"train": source.rows}, "classes": list(model.card.classes), "notes": [], "skipped": [],
             }  # fmt: skip
-            value, low, high = source.estimate(plainly)
+            guessed = _guess(source, plainly, told if decision.method else plainly, is_shift=seen.is_shift)
             result = decided(plan, decision, shipped.card, data, source.score, {
-                "source_free": True, "source_only": source.score, "shipped": decision.method or FLOOR,
-                "estimate": value, "low": low, "high": high, "estimate_off": OFF, "shift": seen.to_json(),
+                "source_free": True, "source_only": source.score, "shipped": decision.method or FLOOR, "target": read,
+                **guessed, "shift": seen.to_json(),
                 **changes(other, model.card.classes, before, told), **({"labels": asked} if asked else {}),
             })  # fmt: skip
-            if score_target:
-                named = replace(plan, target=plan.target or model.card.target)
-                result.adaptation["scored"] = score(named, other, model.card.classes, told, before)
+            if score_target and labels:
+                result.adaptation["scored"] = score(labels, told, before)
             far = [show(other, int(some[i])) for i in seen.far[:FAR]]
             at = chosen.way.transform(Z[some]) if chosen.way else Z[some]
             write_json(self.out / "evidence.json", both_domains(made, Z[some], made if chosen.way else None, at, far))
@@ -163,7 +179,7 @@ class WithoutSource(Job):
 
     def _ship(self, model: Model, chosen: Ready, method: str | None) -> Model:
         """The model with its new head, or with what comes before and after its own, saved and loaded back."""
-        card = replace(model.card, headstart=headstart.__version__, temperature=chosen.temperature)
+        card = replace(model.card, headstart=headstart.__version__, temperature=chosen.temperature, adapted_by=method)
         if chosen.is_new:
             card = replace(card, technique=HEAD, params=chosen.head.get_params())
         if chosen.way is not None:

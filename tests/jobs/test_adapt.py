@@ -107,7 +107,7 @@ def test_bad_input_is_refused_with_the_reason(domains: tuple[Path, Path, Path], 
     source, target, _ = domains
     few = tmp_path / "few.csv"
     few.write_text("".join(target.read_text().splitlines(keepends=True)[:5]))
-    with pytest.raises(NotApplicable, match="target domain has 4 rows"):
+    with pytest.raises(NotApplicable, match="the target has 4 rows"):
         headstart.adapt(source, few, label="finding", out=str(tmp_path / "r1"))
     with pytest.raises(DataError, match="one class a row"):
         headstart.adapt(source, target, label="x0", out=str(tmp_path / "r2"))
@@ -155,7 +155,7 @@ def test_what_methods_agree_on_is_served_as_judged(
     scored = result.adaptation["scored"]
     assert scored["shipped"]["value"] > scored["source_only"]["value"] + 0.05
     model = headstart.load(out)
-    assert model.card.adapter == FLOOR
+    assert (model.card.adapter, model.card.adapted_by) == (FLOOR, CONSENSUS)
     rows = pd.read_csv(domains[1]).drop(columns="finding")
     share = np.bincount(seen[CONSENSUS].told.argmax(1)) / len(rows)
     assert np.mean(model.predict(rows) == "malignant") == pytest.approx(share[1])

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tests.made.domains import clusters
 
-from headstart import TransferClassifier, TransferRegressor
-from headstart.errors import DataError
+import headstart
+from headstart import DomainAdaptationClassifier, TransferClassifier, TransferRegressor
+from headstart.errors import DataError, PlanError
 
 TEXTS = [
     f"{'a lovely' if i % 2 else 'an awful'} {thing} number {i}"
@@ -107,3 +110,26 @@ def test_a_row_is_read_as_the_training_rows_were(tmp_path: Path) -> None:
 def test_targets_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TransferClassifier().fit(TEXTS, MOODS[:5])
+
+
+def test_adapting_takes_gaps_and_refuses_what_is_no_labelled_source() -> None:
+    """Cells that are missing count as the source's mean, in fit and afterwards."""
+    X, y, Z, _ = clusters(80, 60, move=1.0, stretch=1.0)
+    ours, theirs = (pd.DataFrame(rows).add_prefix("x").assign(sex="f") for rows in (X, Z))
+    ours.loc[:5, "x1"] = np.nan
+    model = DomainAdaptationClassifier(method="source_only").fit(ours, y, theirs.assign(x0=np.nan))
+    filled = theirs.assign(x0=float(model.fitted_.adapter.fill_[0]))
+    np.testing.assert_allclose(model.predict_proba(theirs.assign(x0=np.nan)), model.predict_proba(filled))
+    assert DomainAdaptationClassifier(method="coral").fit(X, y[:, None], Z).predict(Z).shape == (60,)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        DomainAdaptationClassifier().fit(X, y[:-2], Z)
+    with pytest.raises(ValueError, match="contains NaN"):
+        DomainAdaptationClassifier().fit(X, pd.Series(np.array(["a", "b"])[y]).where(y > 0), Z)
+    with pytest.raises(ValueError, match="Class c has one row only"):
+        DomainAdaptationClassifier().fit(X, np.r_[["c"], np.array(["a", "b"])[y[1:]]], Z)
+    with pytest.raises(NotFittedError):
+        DomainAdaptationClassifier().predict(Z)
+    with pytest.raises(PlanError, match="no adaptation 'corall'"):
+        DomainAdaptationClassifier(method="corall").fit(X, y, Z)
+    with pytest.raises(PlanError, match="no target"):
+        headstart.adapt("a.csv")

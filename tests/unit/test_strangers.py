@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from headstart import TransferClassifier, audits, backbones, cli, repairs
 from headstart.audit._example import evidence
@@ -142,5 +143,29 @@ def test_a_technique_that_cannot_read_the_rows_says_so() -> None:
     X, y = np.repeat(np.eye(2), 6, axis=0), np.repeat(["a", "b"], 6)
     with pytest.raises(NotApplicable, match="full does not read vector"):
         TransferClassifier(technique="full").fit(X, y)
-    with pytest.raises(ValueError, match="one class a row"):
+    with pytest.raises(ValueError, match="should be a 1d array"):
         TransferClassifier().fit(["fine", "odd"] * 6, np.eye(2, dtype=int)[[0, 1] * 6])
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("a.csv", ["text,n", "a b c,1", "torn", "", "d e f,2", "text,n", "g h i,3", "x,y,z"]),
+        ("a.jsonl", ['{"text": "a b c"}', "torn", '{"text": "d e f"}', "[]", '{"text": "g h i"}', "{"]),
+    ],
+)
+def test_lines_that_are_torn_keep_their_place(tmp_path: Path, name: str, lines: list[str]) -> None:
+    (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    rows = read_rows(tmp_path / name, modality="text", inputs=("text",))
+    assert rows.rows == ["a b c", "d e f", "g h i"]
+    assert rows.gaps == (1, 3, 5)
+    assert len(rows.skipped) == 3
+
+
+def test_pictures_that_are_broken_stand_behind_the_torn_lines_before_them(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    (tmp_path / "a.csv").write_text("path,n\na.png,1\ntorn\nb.png,2\na.png,3\n", encoding="utf-8")
+    rows = read_rows(tmp_path / "a.csv", modality="image", inputs=("path",))
+    assert rows.gaps == (1, 2)
+    assert [name for name, _ in rows.skipped] == ["line 3", "line 4"]

@@ -135,6 +135,7 @@ def test_very_many_domains_are_held_out_in_folds() -> None:
     [
         (np.repeat(["a"], 40), np.arange(40) % 2, "there is one domain, 'a'"),
         (np.repeat(["a", "b"], [36, 4]), np.arange(40) % 2, r"1 of 2 domains.*'b': 4 rows, fewer than 10"),
+        (np.arange(40).astype(str), np.arange(40) % 2, r"0 of 40 domains .*fewer than 10; and 35 more\)"),
         (np.repeat(["a", "b"], 20), np.r_[np.arange(20) % 2, np.ones(20, int)], "'b': one target only"),
     ],
 )

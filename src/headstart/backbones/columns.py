@@ -90,7 +90,9 @@ class Columns(Featurizer):
             cells = [cell for row in rows if (cell := row.get(key)) is not None]
             seen = self._column(key, kind, [{key: cell} for cell in cells]) if cells else np.zeros((0, 1))
             odd = int(np.isnan(seen[:, 0]).sum()) if kind == "number" else int(seen[:, -1].sum())
-            if kind == "number" and odd > len(cells) / 2:
+            if not cells and len(rows) > 1:
+                words.append(f"column {key!r}: empty in all {len(rows):,} rows")
+            elif kind == "number" and odd > len(cells) / 2:
                 words.append(f"column {key!r}: {odd} of {len(cells)} cells are no numbers, and count as missing")
             elif kind != "number" and len(kind) < MOST_VALUES and 0 < len(cells) == odd:
                 words.append(f"column {key!r}: none of {odd} cells has a value that training rows had")

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from headstart._listen import Listener
 
 SHORT = 20.0  # seconds; what no budget can cut takes some ten on one core
+MOST = "this will take at most that long"
 
 
 class Quiet(Listener):
@@ -19,7 +20,7 @@ class Quiet(Listener):
 class Terminal(Listener):
     """Prints notes and stages to stderr, so that stdout stays for results."""
 
-    def __init__(self, budget: float | None) -> None:
+    def __init__(self, budget: float | None = None) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.budget, self.start = budget, time.monotonic()
         self.bar = Progress(
@@ -28,10 +29,8 @@ class Terminal(Listener):
         )  # fmt: skip
         self.task: TaskID | None = None
         if budget is not None:
-            short = (
-                "loading and testing alone may take longer" if budget < SHORT else "this will take at most that long"
-            )
-            self.console.print(f"budget {_clock(budget)}: {short}")
+            least = "loading and testing alone may take longer"
+            self.console.print(f"budget {_clock(budget)}: {least if budget < SHORT else MOST}")
         self.bar.start()
 
     def say(self, text: str) -> None:
@@ -42,8 +41,8 @@ class Terminal(Listener):
             self.bar.remove_task(self.task)
         used = time.monotonic() - self.start
         about = f", about {_clock(estimate)}" if estimate else ""
-        of = "" if self.budget is None else f" of {_clock(self.budget)}"
-        self.bar.console.print(f"[{_clock(used)}{of}] {name}{about}", markup=False, soft_wrap=True)
+        clock = _clock(used) if self.budget is None else f"{_clock(used)} of {_clock(self.budget)}"
+        self.bar.console.print(f"[{clock}] {name}{about}", markup=False, soft_wrap=True)
         self.task = self.bar.add_task(name, total=None, rows="")
 
     def progress(self, done: int, total: int) -> None:

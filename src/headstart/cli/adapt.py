@@ -51,8 +51,11 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
             "adapt needs one of a run and --source, and --target", expected="headstart adapt runs/scans --target new/",
             do="or, with source rows, headstart adapt --source a/ --target b/",
         )  # fmt: skip
-    if run and (input or backbone or group):
-        raise PlanError("--input, --backbone or --group with a run", expected="those of the run", do="leave them out")
+    if run and not any((Path(run) / name).exists() for name in ("model/model.json", "model.json")):
+        raise PlanError(
+            f"{run} holds no model", expected="the folder of a finished run",
+            do=f"if it holds labelled rows: headstart adapt --source {run} --target {target}",
+        )  # fmt: skip
     known = str(run or source)
     stems = "-to-".join(Path(d.rpartition(":")[2]).stem for d in (known, target))
     plan = AdaptationPlan(
@@ -61,7 +64,7 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
         out=out or str(unused(Path("runs") / stems, resume=False)), backbones=tuple(backbone or ()),
         techniques=tuple(technique or ()), precision=precision, seed=seed,
     )  # fmt: skip
-    listener = Quiet() if json else Terminal(plan.budget)
+    listener = Quiet() if json else Terminal()
     result = adapt_plan(plan, score_target=score_target, listener=listener, cache=cache)
     if json:
         typer.echo((Path(plan.out) / "result.json").read_text(encoding="utf-8"))

@@ -28,7 +28,6 @@ def predict(
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
 
-    from headstart.backbones.columns import Columns
     from headstart.errors import PlanError
     from headstart.model import load
 
@@ -50,10 +49,8 @@ def predict(
         with temporary.open("w", encoding="utf-8", newline="") as file:
             _write(model, told, file, as_json=out.suffix.lower() == ".jsonl", sets=sets)
         temporary.replace(out)
-    readers = (m.backbone for m in (model, *model.beside))
-    if columns := next((b for b in readers if isinstance(b, Columns)), None):
-        for words in columns.unlike(rows.rows):
-            typer.echo(words, err=True)
+    for words in dict.fromkeys(w for m in (model, *model.beside) for w in m.backbone.unlike(rows.rows)):
+        typer.echo(words, err=True)
     if model.familiar is not None and (words := model.familiar.words()):
         typer.echo(words, err=True)
     if model.by_group is not None:
@@ -112,5 +109,5 @@ def _in_order(model: Model, rows: Dataset, online: Online | None) -> Iterator[li
             value = float(said) if isinstance(said, float) else said  # a numpy number is no JSON
             yield [str(name), value, *(round(float(p), 6) for p in row[: len(model.card.classes)])]
             place += 1
-    rest = [skipped for at, skipped in broken.items() if at >= place]
+    rest = [broken[at] for at in sorted(broken) if at >= place]
     yield from ([name, *nothing] for name, _ in (*rest, *unplaced))

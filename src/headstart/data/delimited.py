@@ -49,12 +49,12 @@ def load_delimited(path: Path) -> Raw:
     header = unique_names([h.strip() for h in lines[0][1]], raw.notes)
     rows = []
     for number, cells in lines[1:]:
-        if cells == lines[0][1]:
-            raw.skipped.append((f"line {number}", "the header once more"))
-        elif len(cells) == len(header):
+        if len(cells) == len(header) and cells != lines[0][1]:
             rows.append((number, cells))
-        else:
-            raw.skipped.append((f"line {number}", f"{len(cells)} cells where the header has {len(header)}"))
+            continue
+        wrong = f"{len(cells)} cells where the header has {len(header)}"
+        raw.skipped.append((f"line {number}", "the header once more" if cells == lines[0][1] else wrong))
+        raw.torn.append(len(rows))
     raw.names = column(f"line {number}" for number, _ in rows)
     raw.columns = {h: column(cells[k] for _, cells in rows) for k, h in enumerate(header)}
     _decimal_commas(raw, plain=delimiter == ",")

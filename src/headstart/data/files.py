@@ -77,6 +77,8 @@ def _json(path: Path) -> Raw:
     records: list[dict[str, Any]] = []
     names: list[str] = []
     skipped: list[tuple[str, str]] = []
+    torn: list[int] = []
+    entries: list[tuple[str, Any]] = []
     if text.lstrip().startswith("["):
         try:
             entries = [(f"entry {i}", e) for i, e in enumerate(json.loads(text))]
@@ -85,13 +87,12 @@ def _json(path: Path) -> Raw:
                 f"{path.name} is no JSON ({error})", expected="a list of objects, or one object a line"
             ) from error
     else:
-        entries = []
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 try:
                     entries.append((f"line {number}", json.loads(line)))
                 except ValueError as error:
-                    skipped.append((f"line {number}", f"no JSON ({error})"))
+                    entries.append((f"line {number}", error))
     only = entries[0][1] if len(entries) == 1 else None
     if isinstance(only, dict) and only and all(isinstance(v, list) or _is_column(v) for v in only.values()):
         raise DataError(
@@ -104,10 +105,12 @@ def _json(path: Path) -> Raw:
             records.append(entry)
             names.append(name)
         else:
-            skipped.append((name, "no JSON object"))
+            skipped.append((name, f"no JSON ({entry})" if isinstance(entry, ValueError) else "no JSON object"))
+            torn.append(len(records))
     raw = from_records(records)
-    raw.names, raw.skipped, raw.notes = column(names), skipped, [note] if note else []
-    raw.refuse_if_broken()
+    raw.names, raw.skipped, raw.torn, raw.notes = column(names), skipped, torn, [note] if note else []
+    if not any(records):
+        raw.refuse_if_broken()
     return raw
 
 

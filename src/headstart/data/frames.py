@@ -19,7 +19,7 @@ def written(frame: Any, file: Path, *, keep: bool = False) -> Path:
     if not hasattr(frame, "columns"):
         raise DataError(
             f"data of type {type(frame).__name__}", expected="a path, sample:NAME or a data frame",
-            do='make one, pandas.DataFrame({"text": texts, "label": labels}), or use TransferClassifier().fit(X, y)',
+            do='make one, pandas.DataFrame({"text": texts, "label": labels}), or use the estimators, .fit(X, y)',
         )  # fmt: skip
     if not frame.columns.is_unique:
         twins = ", ".join(map(str, frame.columns[frame.columns.duplicated()]))

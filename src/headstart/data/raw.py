@@ -28,6 +28,7 @@ class Raw:
     base: Path | None = None  # where relative paths in cells start
     notes: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)  # rows that the reader itself could not use
+    torn: list[int] = field(default_factory=list)  # how many rows of `columns` stand before each of them, where known
     modality: str | None = None  # where the source leaves no choice
     target: str | None = None  # likewise
     split: str | None = None

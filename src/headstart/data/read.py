@@ -106,10 +106,11 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside:
         )
     if not len(rows):
         raw.refuse_if_broken()
-    gaps = tuple(np.setdiff1d(np.arange(count), kept).tolist())
+    torn, broken = np.array(raw.torn, dtype=int), np.setdiff1d(np.arange(count), kept)
+    gaps = np.concatenate([torn + np.arange(len(torn)), broken + np.searchsorted(torn, broken, side="right")])
     return Dataset(
         kind, rows, ids, names=raw.names, columns={name: raw.columns[name] for name in beside},
-        notes=tuple(raw.notes), skipped=tuple(raw.skipped), gaps=gaps, inputs=picks,
+        notes=tuple(raw.notes), skipped=tuple(raw.skipped), gaps=tuple(gaps.tolist()), inputs=picks,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ OWNERS = (
     "site",
     "group",
 )
+NAME_IT = "--target, or --label of adapt,"
 FACTS = 4  # with more columns of numbers or categories than this, a long text of any name is one fact among others
 MODALITIES = ("image", "text", "table", "vector")
 
@@ -187,7 +188,7 @@ def find_target(raw: Raw, taken: set[Any], notes: list[str]) -> str:
     first = [c for c in by_name if c.strip().lower() in TARGETS[:5]]
     if len(by_name) == 1 or len(first) == 1:
         aim = (first or by_name)[0]
-        notes.append(f"the target is column {aim!r}, by its name (--target chooses another)")
+        notes.append(f"the target is column {aim!r}, by its name ({NAME_IT} chooses another)")
         return aim
     if len(names) == 2 and not by_name:
         looks = [look(raw.columns[c], raw.base) in ("picture", "prose", "phrase") for c in names]
@@ -201,7 +202,7 @@ def find_target(raw: Raw, taken: set[Any], notes: list[str]) -> str:
         else "no column is called as targets are"
     )
     seen = f"{found}; there are: {', '.join(raw.columns)}"
-    raise DataError(seen, expected="one column to predict", do="name it with --target")
+    raise DataError(seen, expected="one column to predict", do=f"name it with {NAME_IT}")
 
 
 def _list(names: Sequence[str]) -> str:

@@ -159,7 +159,7 @@ def _label(texts: np.ndarray, order: list[str], name: str, why: str) -> Target:
     if len(order) > 50 and len(order) > len(values) // 2:
         raise DataError(
             f"the target {name!r} has {len(order)} different values in {len(values)} rows",
-            expected="classes that recur, or numbers", do="name another column with --target",
+            expected="classes that recur, or numbers", do="name another column as the target",
         )  # fmt: skip
     shown = ", ".join(f"{c} {n}" for c, n in list(zip(order, counts, strict=True))[:8]) + (
         ", ..." if len(order) > 8 else ""
@@ -224,4 +224,4 @@ def _refuse_one(different: np.ndarray, name: str) -> None:
     if len(different) < 2:
         only = f"only one value ({str(different[0])[:60]})" if len(different) else "no values"
         seen = f"the target {name!r} has {only}"
-        raise DataError(seen, expected="at least two classes or numbers", do="name another column with --target")
+        raise DataError(seen, expected="at least two classes or numbers", do="name another column as the target")

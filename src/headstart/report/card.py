@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headstart.report.text import TOGETHER, averaged
+from headstart.report.text import TOGETHER, averaged, guessed
 from headstart.result import Result
 
 
@@ -13,7 +13,8 @@ def model_card(result: Result) -> str:
     '# A model trained with headstart'
     """
     best, test, data = result.best, result.test, result.data
-    counts = data.get("counts", {})
+    counts, rows = data.get("counts", {}), "source rows" if result.adaptation else "rows"
+    rows += ", before it was adapted," if result.adaptation.get("method") else ""
     lines = ["# A model trained with headstart", "", str(result.verdict.get("words", "")), ""]
     if best:
         lines += [
@@ -21,7 +22,8 @@ def model_card(result: Result) -> str:
             f"- answers: {', '.join(data.get('classes', [])[:30]) or 'a number'}",
             f"- learnt from: {counts.get('train', 0) + counts.get('valid', 0):,} {data.get('modality')} rows",
             f"- {test['metric'].replace('_', ' ')}: {test['value']:.3f}, 95 % interval {test['low']:.3f} to"
-            f" {test['high']:.3f}, on {test['rows']:,} rows that took no part in training or choice",
+            f" {test['high']:.3f}, on {test['rows']:,} {rows} that took no part in training or choice",
+            *([f"- {guessed(result.adaptation)}: for rows of the target alone"] if result.adaptation else []),
             f"- made with: headstart {result.headstart}, {result.created[:10]}",
         ]
     lines += [

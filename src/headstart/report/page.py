@@ -10,7 +10,7 @@ from markupsafe import Markup
 from headstart.report import figures
 from headstart.report.audit import css, environment, findings
 from headstart.report.explain import confused, shown
-from headstart.report.text import TOGETHER, averaged, noted, refitted
+from headstart.report.text import TOGETHER, averaged, by_its_labels, noted, refitted
 from headstart.result import Result, read_json
 
 ROLES = {
@@ -65,6 +65,7 @@ def html(result: Result, evidence: dict[str, Any]) -> str:
         **_votes(result),
         split_rows=[(s, f"{n:,}", USES.get(s, "")) for s, n in result.data.get("counts", {}).items()],
         skipped=result.data.get("skipped", []),
+        scored=by_its_labels(result.adaptation),
     )
 
 
@@ -79,12 +80,15 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
         note = ROLES.get(best["role"], best["role"]) + averaged(best)
         facts.append(("ships", f"{best['technique']} on {best['backbone']}", note))
     if told := result.adaptation:
-        note = f"a guess: such guesses were off by {100 * told['estimate_off']:.0f} points on average"
-        facts.append(("right on the target", f"{100 * told['estimate']:.0f} %", note))
+        between = f"{100 * told['low']:.0f} to {100 * told['high']:.0f} %"
+        note = f"a guess, {between}: such guesses were off by {100 * told['estimate_off']:.0f} points on average"
+        before = " before" if told.get("source_free") and told["method"] else ""
+        facts.append(("right on the target" + before, f"{100 * told['estimate']:.0f} %", note))
     if test:
         rows = "held-out source rows" if result.adaptation else "untouched rows"
         interval = f"95 % interval {test['low']:.3f} to {test['high']:.3f}, {test['rows']:,} {rows}"
-        facts.append((_metric(result), f"{test['value']:.3f}", interval))
+        of = " without adaptation" if result.adaptation.get("method") else ""
+        facts.append((_metric(result) + of, f"{test['value']:.3f}", interval))
     if counts:
         known = counts.get("train", 0) + counts.get("valid", 0)
         facts.append(("learnt from", f"{known:,} labelled rows", f"{result.data.get('modality', '')} data"))

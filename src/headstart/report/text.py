@@ -21,21 +21,44 @@ def adaptation(result: Result) -> str:
         f"without adaptation: {source['metric'].replace('_', ' ')} {source['value']:.3f} [{source['low']:.3f},"
         f" {source['high']:.3f}] on {source['rows']:,} held-out source rows"
     )
-    lines.append(
-        f"guessed on the target: right on {100 * told['estimate']:.0f} % of the rows; without labels this is a guess,"
-        f" and such guesses were off by {100 * told['estimate_off']:.0f} points on average"
-    )
+    lines.append(f"{guessed(told)}; without labels this is a guess,{off(told)}")
     if (labels := told.get("labels")) and labels["words"] != told["why"]:
         lines.append(labels["words"])
     lines.append(f"predictions that changed: {told['changed']['rows']:,} of {told['rows']:,}")
-    if scored := told.get("scored"):
-        ships, plain = scored["shipped"], scored["source_only"]
-        lines.append(
-            f"with the target's labels: {ships['metric'].replace('_', ' ')} {ships['value']:.3f}, without adaptation"
-            f" {plain['value']:.3f} ({scored['gain']:+.1f} points [{scored['low']:+.1f}, {scored['high']:+.1f}]),"
-            f" {ships['rows']:,} rows"
-        )
+    lines += [words for words in [by_its_labels(told)] if words]
     return "\n".join([*lines, ""])
+
+
+def guessed(told: dict[str, Any]) -> str:
+    """How right what ships is guessed to be on the target."""
+    low, high = (f"{100 * told[k]:.0f}" for k in ("low", "high"))
+    which = ", before it was adapted" if told.get("source_free") and told["method"] else ""
+    return f"guessed on the target{which}: right on {100 * told['estimate']:.0f} % of the rows [{low}, {high}]"
+
+
+def off(told: dict[str, Any]) -> str:
+    """How far such guesses were off."""
+    return f" and such guesses were off by {100 * told['estimate_off']:.0f} points on average"
+
+
+def by_its_labels(told: dict[str, Any]) -> str:
+    """How right it was by the target's own labels; nothing where they were not asked for.
+
+    >>> by_its_labels({}), by_its_labels({"scored": {"why": "no label in 'y' is one of a, b"}})
+    ('', "with the target's labels: no label in 'y' is one of a, b")
+    """
+    scored = told.get("scored")
+    if not scored:
+        return ""
+    if "why" in scored:
+        return f"with the target's labels: {scored['why']}"
+    ships, plain = scored["shipped"], scored["source_only"]
+    rest = f"; {scored['without']:,} rows have none of the source's" if scored.get("without") else ""
+    return (
+        f"with the target's labels: {ships['metric'].replace('_', ' ')} {ships['value']:.3f}, without adaptation"
+        f" {plain['value']:.3f} ({scored['gain']:+.1f} points [{scored['low']:+.1f}, {scored['high']:+.1f}]),"
+        f" {ships['rows']:,} rows{rest}"
+    )
 
 
 TOGETHER = "Predict rows of one {} at a time, 10 or more: what ships takes away their own mean and deviation."

@@ -39,6 +39,23 @@ def temperature(scores: np.ndarray, y: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))
 
 
+def as_sure(scores: np.ndarray, right: float) -> float:
+    """The temperature at which the answers (n, C) are as sure, on average, as they are `right`; within [0.05, 20].
+
+    Use it where no row is labelled and their accuracy was guessed.
+
+    >>> told = np.array([[0.9, 0.1], [0.6, 0.4]])
+    >>> round(float(apply(told, as_sure(told, 0.7)).max(1).mean()), 3)
+    0.7
+    """
+    bound = float(np.log(20))
+
+    def off(log_t: float) -> float:
+        return abs(float(apply(scores, float(np.exp(log_t))).max(1).mean()) - right)
+
+    return float(np.exp(minimize_scalar(off, bounds=(-bound, bound), method="bounded").x))
+
+
 def apply(scores: np.ndarray, t: float) -> np.ndarray:
     """Probabilities at temperature T; rows that sum to one keep doing so, other columns stay independent."""
     p = np.clip(scores, TINY, 1 - TINY)

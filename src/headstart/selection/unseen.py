@@ -15,6 +15,7 @@ from headstart.techniques._base import LEAST, by_domain
 
 MOST = 30  # domains up to which each is held out alone
 BLOCKS = 10  # so many folds of whole domains where there are more
+SHOWN = 5  # domains that a refusal names
 JUDGED = 5000  # rows are enough for a score, and a bootstrap of more of them fills the memory
 PARTS = 5  # folds of groups inside a held-out domain, where its groups also live in other domains
 
@@ -44,7 +45,9 @@ class Domains:
         found = {str(n): _lacks(int((names == n).sum()), y[may[names[may] == n]]) for n in np.unique(names)}
         held = tuple(name for name, why in found.items() if not why)
         if len(held) < 2:
-            reasons = "; ".join(f"{name!r}: {why}" for name, why in found.items() if why)
+            lacking = [f"{name!r}: {why}" for name, why in found.items() if why]
+            more = f"; and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+            reasons = "; ".join(lacking[:SHOWN]) + more
             raise DataError(
                 f"there is one domain, {held[0]!r}" if len(found) == 1 and held
                 else f"{len(held)} of {len(found)} domains can be held out ({reasons})",

@@ -114,7 +114,7 @@ def test_a_run_leaves_a_result_a_model_and_a_report(finished: Path) -> None:
 def test_a_technique_that_does_not_fit_says_why_and_what_would(place: Path, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"stoch_norm.*cannot read.*ids.*one of.*lora"):
         headstart.run(
-            place / "reviews.csv", target="mood", out=str(tmp_path / "x"), cache=str(place / "cache"), budget="24s",
+            place / "reviews.csv", target="mood", out=str(tmp_path / "x"), cache=str(place / "cache"), budget="60s",
             techniques=("stoch_norm",),
         )  # fmt: skip
 
@@ -153,7 +153,7 @@ def test_test_labels_change_nothing_that_ships(finished: Path, place: Path, tmp_
         table.to_csv(tmp_path / f"{name}.csv", index=False)
         headstart.run(
             tmp_path / f"{name}.csv", target="mood", split="split", inputs=("text",), out=str(tmp_path / name),
-            cache=str(place / "cache"), budget="24s", techniques=("ridge",),
+            cache=str(place / "cache"), budget="60s", techniques=("ridge",),
         )  # fmt: skip
         sums.append((tmp_path / name / "model" / "technique.safetensors").read_bytes())
     assert sums[0] == sums[1]
@@ -170,7 +170,7 @@ def test_an_existing_run_is_never_overwritten(finished: Path, place: Path) -> No
 @pytest.mark.parametrize("moment", ["trials", "cache"])
 def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, tmp_path: Path, moment: str) -> None:
     out, cache = tmp_path / "killed", tmp_path / "cache"
-    line = [sys.executable, "-m", "headstart", "run", str(place / "reviews.csv"), "--target", "mood", "--budget", "24s",
+    line = [sys.executable, "-m", "headstart", "run", str(place / "reviews.csv"), "--target", "mood", "--budget", "60s",
             "--technique", "knn", "--technique", "ridge", "--out", str(out), "--cache", str(cache)]  # fmt: skip
     job = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sign = out / "state" / "trials" if moment == "trials" else cache
@@ -182,7 +182,7 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
     job.wait()
     assert not (out / "result.json").exists()
     done = subprocess.run(
-        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "60s"],
+        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "100s"],
         capture_output=True,
         text=True,
         check=False,

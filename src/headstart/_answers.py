@@ -10,6 +10,7 @@ import numpy as np
 
 import headstart
 from headstart.adaptation._base import LEAST
+from headstart.backbones import classical
 from headstart.data import roles, targets
 from headstart.data.dataset import Dataset
 from headstart.data.sources import open_source
@@ -63,12 +64,13 @@ def decided(
     told: dict[str, Any],
 ) -> Result:  # fmt: skip
     """The result of an adaptation: what was decided and why, what ships, and what else is `told` of it."""
+    role = "classical" if card.backbone == classical(card.modality) else "pretrained"
     verb = f"Adapted by {decision.method}" if decision.method else "Adaptation declined"
     return Result(
         command=plan.command(), headstart=headstart.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"), plan=plan.given(), data=data,
         best={
-            "backbone": card.backbone, "technique": card.technique, "cut": card.cut, "role": "pretrained",
+            "backbone": card.backbone, "technique": card.technique, "cut": card.cut, "role": role,
             "params": card.params,
         },
         test=test,

@@ -56,6 +56,7 @@ def test_a_plain_shift_is_seen_and_the_report_shows_it(domains: tuple[Path, Path
     rows = pd.read_csv(domains[1]).drop(columns="finding")
     assert set(model.predict(rows)) <= {"benign", "malignant"}
     assert result.command.startswith("headstart adapt --source")
+    assert result.best["role"] == "classical"  # columns of a table: nothing was pre-trained
 
 
 def test_labels_of_the_target_change_nothing(domains: tuple[Path, Path, Path], finished: Path, tmp_path: Path) -> None:

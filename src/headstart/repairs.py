@@ -20,7 +20,7 @@ from headstart._look import looker
 from headstart.activations.activations import Activations
 from headstart.audit._base import TOLD, audit
 from headstart.audit._levels import Levels, levels
-from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, gap, judged, resamples
+from headstart.audit.repair._compete import LEAST, Decision, by_group, comparable, compete, gap, judged, resamples
 from headstart.audit.repair._found import suspected
 from headstart.audit.repair._rule import Rule, coins
 from headstart.data.dataset import Dataset
@@ -246,7 +246,7 @@ def _measured(
         worst[when] = (float(value[0]), spread)
         apart[when] = (gap(right, y, codes)[0], gap(right, y, codes, draws))
         told[when] = {
-            "gap": _within("gap", *apart[when], len(y)),
+            "gap": _within("gap", *apart[when], len(y)) if comparable(y, codes) else None,
             "overall": interval(metric, y, scores),
             "worst": _within("worst_group", *worst[when], len(y)),
             "groups": [
@@ -259,7 +259,8 @@ def _measured(
     told["gain"] = dict(zip(("value", "low", "high"), gain, strict=True))
     told["worst_gain"] = {"value": worst["after"][0] - worst["before"][0], "low": float(low), "high": float(high)}
     low, high = np.percentile(apart["after"][1] - apart["before"][1], (2.5, 97.5))
-    told["gap_change"] = {"value": apart["after"][0] - apart["before"][0], "low": float(low), "high": float(high)}
+    change = {"value": apart["after"][0] - apart["before"][0], "low": float(low), "high": float(high)}
+    told["gap_change"] = change if comparable(y, codes) else None
     return told
 
 

@@ -105,7 +105,7 @@ def test_an_audit_says_which_rows_it_did_not_count(
     monkeypatch.setattr(audits, "audit_run", lambda *_, **__: told)
     with pytest.raises(SystemExit):
         cli.main(["audit", str(tmp_path)])
-    assert "1 rows could not be used and are not counted, the first: line 2" in capsys.readouterr().out
+    assert "not used, and not counted: 1 row, the first: line 2" in capsys.readouterr().out
 
 
 def test_a_repair_does_not_name_an_option_that_it_lacks(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_a_planted_shortcut_is_found_and_mended(
     against = site != y
     names = np.array(["benign", "malignant"])[y]
     said, was = (m.predict(X.astype(np.float32)) for m in (model, old))
+    assert model.kept().rows == old.kept().rows  # so that it can be adapted as the old one can
+    assert model.kept().held["right"] < old.kept().held["right"]  # and is as right as its own head is
     assert (said == names)[against].mean() > (was == names)[against].mean() + 0.1
 
 

@@ -208,8 +208,9 @@ def _subspace(X: np.ndarray, n: int, rng: np.random.Generator) -> str:
         halves.append(_angle(a[mixed[::2]], a[mixed[1::2]], k))
     if angle <= max(halves) + TURN:
         return ""
+    leading = "direction" if k == 1 else f"{k} directions"
     return (
-        f"the leading {k} directions turned by up to {angle:.0f} degrees, those of random halves of the source by up to"
+        f"the leading {leading} turned by up to {angle:.0f} degrees, those of random halves of the source by up to"
         f" {max(halves):.0f}"
     )
 

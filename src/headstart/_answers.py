@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import headstart
+from headstart._words import rows as counted
 from headstart.adaptation._base import LEAST
 from headstart.backbones import classical
 from headstart.data import roles, targets
@@ -30,20 +31,16 @@ def target_read(other: Dataset, plan: AdaptationPlan, known: np.ndarray | None =
     """What was read of the target, in words and in rows; `known` are the ids of the source's rows."""
     if len(other) < LEAST:
         raise NotApplicable(
-            f"the target has {_rows(len(other))}", expected=f"{LEAST} or more: fewer tell nothing about their domain",
+            f"the target has {counted(len(other))}", expected=f"{LEAST} or more: fewer tell nothing about their domain",
             do="collect more, or have these answered as they are, by headstart run and headstart predict",
         )  # fmt: skip
-    notes = [f"target: {_rows(len(other))}; {plan.reads}", *other.notes]
+    notes = [f"target: {counted(len(other))}; {plan.reads}", *other.notes]
     if other.skipped:
         first = ": ".join(other.skipped[0])
-        notes.append(f"broken, and left out of the target: {_rows(len(other.skipped))}, the first: {first}")
+        notes.append(f"broken, and left out of the target: {counted(len(other.skipped))}, the first: {first}")
     if copies := 0 if known is None else int(np.isin(other.ids, known).sum()):
-        notes.append(f"{_rows(copies)} of the target: exact copies of source rows, on which any model looks better")
+        notes.append(f"{counted(copies)} of the target: exact copies of source rows, on which any model looks better")
     return {"notes": notes, "skipped": [list(s) for s in other.skipped]}
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row" + "s" * (number != 1)
 
 
 def changes(other: Dataset, classes: tuple[str, ...], before: np.ndarray, told: np.ndarray) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from headstart import _discover
 from headstart.activations.activations import Activations, Source
 from headstart.adaptation._base import Adapter
 from headstart.errors import NotApplicable
-from headstart.selection.calibration import apply, temperature
+from headstart.selection.calibration import apply, as_sure, temperature
 from headstart.selection.contender import make
 from headstart.selection.estimate import OFF, OFF_AMONG, among, estimate
 from headstart.selection.guard import followers
@@ -76,6 +76,11 @@ class Candidate:
     moved: np.ndarray | None = None  # target rows as the head sees them, where no adapter brings them there
     temperature: float = 1.0  # at which the outlook shows what the head tells
 
+    @property
+    def moves(self) -> bool:
+        """Whether something stands before its head that is made for the target's rows."""
+        return self.name != FLOOR and self.moved is None
+
 
 def candidates(
     source: np.ndarray, y: np.ndarray, held: np.ndarray, held_y: np.ndarray, target: np.ndarray, *,
@@ -131,6 +136,16 @@ def guess(chosen: Candidate, floor: Candidate, menu: Mapping[str, Candidate], se
     else:
         found, off = estimate(seen.told_held, seen.y, seen.told, seed=seed), OFF
     return {**dict(zip(("estimate", "low", "high"), found, strict=True)), "estimate_off": off}
+
+
+def sharpness(chosen: Candidate, right: float) -> float:
+    """The temperature of what the head of a candidate tells of target rows.
+
+    Where the method moves the target, held-out source rows are nothing that its head should read: it is as sure as it
+    is guessed to be `right` there.
+    """
+    seen = chosen.outlook
+    return as_sure(seen.told, right) if chosen.moves else chosen.temperature * temperature(seen.told_held, seen.y)
 
 
 @dataclass(frozen=True)

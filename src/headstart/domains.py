@@ -15,7 +15,7 @@ from headstart._compute import threads
 from headstart._entries import readable
 from headstart._journal import holds
 from headstart._listen import Listener
-from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, finite, guess
+from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, finite, guess, sharpness
 from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD
 from headstart.audit._shift import shift
@@ -29,7 +29,7 @@ from headstart.model import Card, Model
 from headstart.outcome import described
 from headstart.plan import AdaptationPlan, Plan, seconds
 from headstart.result import Result, write_json
-from headstart.selection.calibration import apply, as_sure, temperature
+from headstart.selection.calibration import apply
 from headstart.selection.contender import make
 from headstart.selection.guard import Decision, guard
 from headstart.selection.metrics import interval, metric_for
@@ -163,18 +163,13 @@ class _Adaptation(Job):
         return found
 
     def _ship(self, data: Dataset, backbone: Any, chosen: Candidate, right: float) -> Model:
-        """The head behind the method's own transformation, saved and loaded back.
-
-        Where the method moves the target, held-out source rows are nothing that its head should read: it is as sure as
-        it is guessed to be `right` there.
-        """
-        plan, own, seen = self.plan, chosen.name != FLOOR and chosen.moved is None, chosen.outlook
-        sharp = as_sure(seen.told, right) if own else chosen.temperature * temperature(seen.told_held, seen.y)
+        """The head behind the method's own transformation, saved and loaded back; `right` is how often, as guessed."""
+        plan, own, seen = self.plan, chosen.moves, chosen.outlook
         card = Card(
             backbone=backbone.name, technique=chosen.technique, cut=chosen.cut, params=chosen.fitted.head.get_params(),
             target_kind="label", classes=data.classes, modality=data.modality, inputs=data.inputs, target=plan.target,
             precision=plan.precision, headstart=headstart.__version__,
-            temperature=sharp, adapted_by=None if chosen.name == FLOOR else chosen.name,
+            temperature=sharpness(chosen, right), adapted_by=None if chosen.name == FLOOR else chosen.name,
             adapter={CONSENSUS: FLOOR}.get(chosen.name, chosen.name) if own else None,  # it reads rows as they are
             adapter_params=chosen.fitted.adapter.get_params() if own else {},
         )  # fmt: skip

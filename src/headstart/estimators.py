@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from headstart.activations.activations import Activations
 from headstart.data.raw import is_missing
 from headstart.errors import NotApplicable
+from headstart.selection.calibration import apply
 from headstart.selection.contender import make
 
 TRY = ("ridge", "linear_probe", "knn")  # what technique="auto" chooses from, by cross-validation
@@ -202,7 +203,7 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):
         """Learn from the source's rows and labels and from the target's rows."""
         from sklearn.model_selection import train_test_split
 
-        from headstart._methods import FLOOR, candidates, finite
+        from headstart._methods import FLOOR, candidates, finite, guess, sharpness
         from headstart.audit._shift import shift
         from headstart.selection.guard import Decision, guard
 
@@ -225,7 +226,9 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):
         else:
             self.decision_ = Decision(None, "no shift was found", ())
         self.method_ = self.decision_.method
-        self.fitted_ = menu[self.method_ or FLOOR].fitted
+        chosen = menu[self.method_ or FLOOR]
+        self.fitted_ = chosen.fitted
+        self.temperature_ = sharpness(chosen, guess(chosen, floor, menu, seed)["estimate"])
         self.technique_ = self.fitted_.head
         return self
 
@@ -233,7 +236,8 @@ class DomainAdaptationClassifier(ClassifierMixin, _Transfer):
         """(n, C) probabilities for rows of the target domain, columns as in `classes_`."""
         check_is_fitted(self)
         rows = np.asarray(self._see(X))
-        return self.fitted_(np.where(np.isnan(rows), self.fitted_.adapter.fill_, rows))
+        told = self.fitted_(np.where(np.isnan(rows), self.fitted_.adapter.fill_, rows))
+        return apply(told, self.temperature_)
 
     def predict(self, X: Any) -> np.ndarray:
         """Class names for rows of the target domain."""

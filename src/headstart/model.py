@@ -272,9 +272,11 @@ class Model:
         """
         path = folder / "model.json"
         if not path.exists():
-            raise ModelError(
-                f"no model.json in {folder}", expected="a model folder", do="pass the folder of a finished run"
+            is_begun = (folder / "plan.toml").exists()
+            do = (
+                "finish the run in it with --resume, or begin it again" if is_begun else "pass the folder of such a run"
             )
+            raise ModelError(f"no model.json in {folder}", expected="the folder of a finished run, or a model's", do=do)
         raw = read_json(path)
         with damage(path):
             sums = raw.pop("sha256")

@@ -18,9 +18,10 @@ from headstart._compute import threads
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations.activations import Activations
+from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD, audit
 from headstart.audit._levels import Levels, levels
-from headstart.audit.repair._compete import LEAST, Decision, by_group, compete, gap, judged, resamples
+from headstart.audit.repair._compete import LEAST, Decision, by_group, comparable, compete, gap, judged, resamples
 from headstart.audit.repair._found import suspected
 from headstart.audit.repair._rule import Rule, coins
 from headstart.data.dataset import Dataset
@@ -31,7 +32,7 @@ from headstart.model import ByGroup, Model
 from headstart.outcome import Seen, observed, trust
 from headstart.plan import Plan
 from headstart.result import Result, read_json, write_json
-from headstart.selection.calibration import conformal
+from headstart.selection.calibration import apply, conformal
 from headstart.selection.contender import make
 from headstart.selection.metrics import interval, paired
 from headstart.techniques.linear_probe import LinearProbe
@@ -146,7 +147,7 @@ class _Repair(Job):
         with self._stage("test"):
             test = data.rows_of("test")
             rows = data.take(test)
-            model = self._ship(model, decision, seen.target[known], attribute, column)
+            model = self._ship(model, decision, seen, values[known], attribute, column)
             after = model.scores(rows, self.store)
             told = _measured(seen, before, after, None if codes is None else codes[test], names, attribute or "")
         result = self._result(old, seen, model, after)
@@ -180,10 +181,14 @@ class _Repair(Job):
         )  # fmt: skip
 
     def _ship(
-        self, old: Model, decision: Decision, y: np.ndarray, attribute: str | None, column: np.ndarray | None
-    ) -> Model:
-        """The repaired head, the old model below thresholds, or the old one as it was; saved and loaded back."""
-        folder = self.out / "model"
+        self, old: Model, decision: Decision, seen: Seen, read: Activations, attribute: str | None,
+        column: np.ndarray | None,
+    ) -> Model:  # fmt: skip
+        """The repaired head, the old model below thresholds, or the old one as it was; saved and loaded back.
+
+        `read` is what heads learnt from: rows of train and valid.
+        """
+        folder, y = self.out / "model", seen.target[seen.data.split != "test"]
         if decision.rule is not None:
             assert attribute is not None
             assert column is not None
@@ -201,7 +206,9 @@ class _Repair(Job):
         card = replace(
             old.card, technique="linear_probe", params=probe.get_params(), **trust(decision.held, y, "label")
         )
-        Model(card, old.backbone, probe, familiar=old.familiar).save(folder)
+        told = apply(decision.held, card.temperature)
+        source = Source.of(np.asarray(read), y, told, y, interval(seen.metric, y, told))
+        Model(card, old.backbone, probe, familiar=old.familiar, source=source).save(folder)
         return Model.load(folder)
 
     def _result(self, old: Result, seen: Seen, model: Model, scores: np.ndarray) -> Result:
@@ -246,7 +253,7 @@ def _measured(
         worst[when] = (float(value[0]), spread)
         apart[when] = (gap(right, y, codes)[0], gap(right, y, codes, draws))
         told[when] = {
-            "gap": _within("gap", *apart[when], len(y)),
+            "gap": _within("gap", *apart[when], len(y)) if comparable(y, codes) else None,
             "overall": interval(metric, y, scores),
             "worst": _within("worst_group", *worst[when], len(y)),
             "groups": [
@@ -259,7 +266,8 @@ def _measured(
     told["gain"] = dict(zip(("value", "low", "high"), gain, strict=True))
     told["worst_gain"] = {"value": worst["after"][0] - worst["before"][0], "low": float(low), "high": float(high)}
     low, high = np.percentile(apart["after"][1] - apart["before"][1], (2.5, 97.5))
-    told["gap_change"] = {"value": apart["after"][0] - apart["before"][0], "low": float(low), "high": float(high)}
+    change = {"value": apart["after"][0] - apart["before"][0], "low": float(low), "high": float(high)}
+    told["gap_change"] = change if comparable(y, codes) else None
     return told
 
 

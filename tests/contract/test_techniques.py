@@ -218,7 +218,7 @@ def test_nan_and_infinity(name: str) -> None:
     X, y = world(name, rows=60)
     values = np.array(X)
     values[3, 2] = np.inf
-    with pytest.raises(NotApplicable, match="1 rows hold NaN or infinite"):
+    with pytest.raises(NotApplicable, match="NaN or infinite features in 1 row"):
         fitted(build(name), Activations(values, X.ids, "pooled", "vector"), y)
 
 

@@ -81,7 +81,7 @@ def test_predictions_keep_the_order_of_the_folder_and_leave_no_file_out(
     assert [r["row"] for r in rows] == ["0.png", "1.png", "2.png", "2b.png", "3.png", "4.png", "5.png"]
     assert [r["prediction"] for r in rows] == ["red", "green", "blue", "", "red", "green", "blue"]
     assert sum(float(rows[0][f"p:{c}"]) for c in COLOURS) == pytest.approx(1, abs=1e-5)
-    assert "1 rows could not be read" in err
+    assert "not read, and without a prediction: 1 row, the first: 2b.png" in err
     assert "2b.png" in err
     assert command("predict", "runs/photos", str(tmp_path), "--out", str(tmp_path / "said.jsonl")) == 0
     said = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]

@@ -14,6 +14,7 @@ from headstart.audit.repair._example import rows
 from headstart.cli import main
 from headstart.errors import NotApplicable, PlanError
 from headstart.repairs import repair
+from headstart.report import text
 from headstart.result import Result
 
 COLUMNS = [f"x{k}" for k in range(12)]
@@ -51,6 +52,8 @@ def test_a_planted_shortcut_is_found_and_mended(
     assert told["after"]["worst"]["value"] > told["before"]["worst"]["value"]
     assert (finished / "result.json").read_bytes() == before
     assert "benign, site north" in [g["group"] for g in told["after"]["groups"]]
+    assert told["after"]["gap"] is None  # of each class one site has a handful of test rows
+    assert "equalised odds): cannot be compared" in text.repair(Result.load(tmp_path / "new"))
     page = (tmp_path / "new" / "report.html").read_text()
     for words in ("What the repair did", "benign, site north", str(told["method"])):
         assert words in page
@@ -59,6 +62,8 @@ def test_a_planted_shortcut_is_found_and_mended(
     against = site != y
     names = np.array(["benign", "malignant"])[y]
     said, was = (m.predict(X.astype(np.float32)) for m in (model, old))
+    assert model.kept().rows == old.kept().rows  # so that it can be adapted as the old one can
+    assert model.kept().held["right"] < old.kept().held["right"]  # and is as right as its own head is
     assert (said == names)[against].mean() > (was == names)[against].mean() + 0.1
 
 

@@ -14,7 +14,7 @@ import torch
 from headstart import _discover, backbones
 from headstart.activations import engine
 from headstart.backbones._elmo import characters
-from headstart.errors import WeightsError
+from headstart.errors import PlanError, WeightsError
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "elmo"
 OPTIONS: dict[str, Any] = {
@@ -199,6 +199,8 @@ def test_pre_training_learns_what_follows_what(tmp_path: Path) -> None:
     assert done["perplexity"] < 4 < done["words"]
     again = backbones.get(f"local-dir:{tmp_path / 'own'}")
     assert again.fingerprint != random().fingerprint
+    with pytest.raises(PlanError, match="own already holds a model"):
+        pretrain_elmo(lines, tmp_path / "own", seconds=1)
     (tmp_path / "corpus.txt").write_text("\n".join(lines[:50]))
     with pytest.raises(SystemExit):
         cli.main(["pretrain", "elmo", str(tmp_path / "corpus.txt"), "--out", str(tmp_path / "no"), "--budget", "1s"])

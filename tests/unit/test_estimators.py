@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tests.made.domains import clusters
 
 import headstart
 from headstart import DomainAdaptationClassifier, TransferClassifier, TransferRegressor
+from headstart._methods import FLOOR, candidates, guess
 from headstart.errors import DataError, PlanError
 
 TEXTS = [
@@ -105,6 +106,17 @@ def test_a_row_is_read_as_the_training_rows_were(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict_proba(table.iloc[north, ::-1]), whole[north])
     with pytest.raises(DataError, match="no column 'site', which the model learnt from"):
         model.predict(table.drop(columns="site"))
+
+
+def test_adapted_answers_are_as_sure_as_they_are_guessed_to_be_right() -> None:
+    """As what `headstart adapt` ships: held-out source rows say nothing of what a moved target is told."""
+    X, y, Z, _ = clusters(160, 160, move=1.0, stretch=1.3)
+    train, held = train_test_split(np.arange(len(y)), test_size=0.25, random_state=0, stratify=y)
+    menu = candidates(X[train], y[train], X[held], y[held], Z, names=("coral",))
+    right = guess(menu["coral"], menu[FLOOR], menu)["estimate"]
+    model = DomainAdaptationClassifier(method="coral").fit(X, y, Z)
+    assert abs(menu["coral"].outlook.told.max(1).mean() - right) > 0.1
+    assert model.predict_proba(Z).max(1).mean() == pytest.approx(right, abs=0.01)
 
 
 def test_targets_of_another_length_are_refused() -> None:

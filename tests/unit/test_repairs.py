@@ -211,6 +211,8 @@ def test_a_gap_between_groups_is_closed_and_none_is_made_up() -> None:
     assert told["gap"] < before["gap"] / 2
     assert compete(*said(0.0, 1), gaps=True).method is None
     assert "thresholds" not in [r["method"] for r in compete(values, y, site).table]  # it asks for the group: not here
+    with pytest.raises(NotApplicable, match="no two groups have 20 rows of one class"):
+        compete(values, y, (np.arange(900) < 8).astype(int), gaps=True)
 
 
 def test_groups_come_from_what_the_check_found() -> None:

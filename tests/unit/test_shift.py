@@ -205,6 +205,7 @@ def test_what_cannot_be_compared(change):
     with pytest.raises(NotApplicable) as caught:
         shift(**{"source": _rows(rng, 20, 3), "target": _rows(rng, 20, 3), **change})
     assert caught.value.seen
+    assert ("9 rows" in caught.value.seen) == any(v.shape == (9, 3) for v in change.values())
     assert caught.value.expected
     assert caught.value.do
 

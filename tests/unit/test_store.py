@@ -17,9 +17,10 @@ from headstart.activations import engine, store
 from headstart.activations.store import ActivationStore
 from headstart.backbones import get
 from headstart.backbones._base import Backbone
+from headstart.cli.cache import cache
 from headstart.data.dataset import Dataset
 from headstart.data.raw import content_id
-from headstart.errors import StoreError
+from headstart.errors import PlanError, StoreError
 
 
 def texts(rows: int, first: int = 0) -> Dataset:
@@ -130,6 +131,8 @@ def test_the_oldest_key_makes_room_and_the_one_in_use_stays(tmp_path: Path) -> N
     keep = ActivationStore(tmp_path, limit_bytes=1)
     keep.get(minilm, texts(4), {"pooled"})
     assert [e["cut"] for e in keep.entries()] == ["pooled"]
+    with pytest.raises(PlanError, match=r"nothing of a backbone 'minilmm'.*Expected: minilm"):
+        cache("clear", "minilmm", tmp_path)
     assert keep.clear() > 0
     assert keep.entries() == []
 

@@ -105,7 +105,20 @@ def test_an_audit_says_which_rows_it_did_not_count(
     monkeypatch.setattr(audits, "audit_run", lambda *_, **__: told)
     with pytest.raises(SystemExit):
         cli.main(["audit", str(tmp_path)])
-    assert "1 rows could not be used and are not counted, the first: line 2" in capsys.readouterr().out
+    assert "not used, and not counted: 1 row, the first: line 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["predict run a.csv", "explain run", "adapt run --target a.csv"])
+def test_a_run_that_was_stopped_is_told_how_to_go_on(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("text\na\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.toml").write_text('data = "a.csv"\n')
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(words.split())
+    assert "with --resume" in capsys.readouterr().err
 
 
 def test_a_repair_does_not_name_an_option_that_it_lacks(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from headstart._words import rows as counted
 from headstart.errors import NotApplicable
 
 LEAST = 10  # rows of a domain: fewer tell nothing about it
@@ -49,11 +50,11 @@ class Served(BaseEstimator):
         values = np.asarray(X, dtype=np.float64)
         if values.ndim != 2 or len(values) < LEAST:
             raise NotApplicable(
-                f"the {domain} domain has {len(values)} rows", expected=f"a matrix of at least {LEAST} rows"
+                f"the {domain} domain has {counted(len(values))}", expected=f"a matrix of at least {LEAST} rows"
             )
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).any(1).sum())
-            raise NotApplicable(f"{bad} {domain} rows hold NaN or infinite features", expected="finite numbers")
+            raise NotApplicable(f"NaN or infinite features in {counted(bad, domain)}", expected="finite numbers")
         return values
 
 

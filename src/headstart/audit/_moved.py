@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from headstart._words import chance
+from headstart._words import rows as counted
 from headstart.adaptation._shared import expected_shares
 from headstart.adaptation._source import Source
 from headstart.errors import NotApplicable
@@ -53,8 +55,9 @@ def moved(source: Source, target: np.ndarray, told: np.ndarray, *, classes: Sequ
     [False, True]
     """
     if len(target) < FEWEST or target.shape[1] != len(source.mean):
+        seen = f"the target has {counted(len(target))} of {target.shape[1]} columns"
         expected = f"at least {FEWEST} rows of {len(source.mean)} columns"
-        raise NotApplicable(f"the target has shape {target.shape}", expected=expected, do="collect more rows")
+        raise NotApplicable(seen, expected=expected, do="collect more rows")
     rng = np.random.default_rng(seed)
     unit, U = source.deviation, (target - source.mean) / source.deviation
     columns = rng.permutation(len(unit))[:COLUMNS]
@@ -67,7 +70,7 @@ def moved(source: Source, target: np.ndarray, told: np.ndarray, *, classes: Sequ
     spread = float((far.mean() - source.reach[0]) / max(source.reach[1] * np.sqrt(both), 1e-9))
     spread_p = float(2 * stats.norm.sf(abs(spread)))
     is_shift = 2 * min(mean_p, spread_p) <= LEVEL
-    numbers = f"means p {mean_p:.3f} by a parametric bootstrap, spread p {spread_p:.3f}"
+    numbers = f"means {chance(mean_p)} by a parametric bootstrap, spread {chance(spread_p)}"
     if not is_shift:
         return Moved(mean, mean_p, spread, spread_p, (), False, (), f"No shift was found ({numbers}).")
     many = int((2 * stats.norm.sf(np.abs(U.mean(0)) / np.sqrt(both)) < LEVEL / len(unit)).sum())

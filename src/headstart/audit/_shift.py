@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from headstart._words import chance
+from headstart._words import rows as counted
 from headstart.audit._permutation import classifier_test, kernel_test, spread_scores
 from headstart.errors import NotApplicable
 
@@ -90,7 +92,7 @@ def shift(
         if turned := _subspace(X, n, rng) if not explained else "":
             kinds.append(("subspace", turned))
         far = tuple(int(i) for i in np.argsort(-scores[n:], kind="stable")[:20])
-    words = _words(is_shift, f"domain AUC {auc:.2f}, p {auc_p:.3f}; MMD p {mmd_p:.3f}", kinds)
+    words = _words(is_shift, f"domain AUC {auc:.2f}, {chance(auc_p)}; MMD {chance(mmd_p)}", kinds)
     return Shift(auc, auc_p, mmd, mmd_p, within, times, tuple(kinds), is_shift, far, words)
 
 
@@ -98,8 +100,10 @@ def _check(source: np.ndarray, target: np.ndarray, told: np.ndarray | None, y: n
     """Refuse what cannot be compared."""
     for name, rows in (("source", source), ("target", target)):
         if rows.ndim != 2 or len(rows) < FEWEST:
-            seen = f"the {name} has shape {rows.shape}"
-            raise NotApplicable(seen, expected=f"at least {FEWEST} rows of features", do="collect more rows")
+            seen = counted(len(rows)) if rows.ndim == 2 else f"shape {rows.shape}"
+            raise NotApplicable(
+                f"the {name} has {seen}", expected=f"at least {FEWEST} rows of features", do="collect more rows"
+            )
         if not np.isfinite(rows).all():
             seen = f"the {name} has rows with NaN or infinite features"
             raise NotApplicable(seen, expected="finite numbers", do="fill or leave out these rows")
@@ -204,8 +208,9 @@ def _subspace(X: np.ndarray, n: int, rng: np.random.Generator) -> str:
         halves.append(_angle(a[mixed[::2]], a[mixed[1::2]], k))
     if angle <= max(halves) + TURN:
         return ""
+    leading = "direction" if k == 1 else f"{k} directions"
     return (
-        f"the leading {k} directions turned by up to {angle:.0f} degrees, those of random halves of the source by up to"
+        f"the leading {leading} turned by up to {angle:.0f} degrees, those of random halves of the source by up to"
         f" {max(halves):.0f}"
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from headstart._words import rows as counted
 from headstart.audit._multiple import holm
 from headstart.selection.metrics import Metric, paired
 
@@ -106,7 +107,7 @@ def class_words(told: Sequence[dict[str, Any]]) -> str:
     parts = []
     for word, sign in (("helped", 1), ("hurt", -1)):
         clear = [t for t in told if t["p"] < 0.05 and sign * t["gain"] > 0][::sign]
-        names = ", ".join(f"{t['class']} ({t['gain']:+.0f} points of {t['rows']} rows)" for t in clear[:MOST])
+        names = ", ".join(f"{t['class']} ({t['gain']:+.0f} points of {counted(t['rows'])})" for t in clear[:MOST])
         more = f" and {len(clear) - MOST} more" if len(clear) > MOST else ""
         parts += [f"Clearly {word}: {names}{more}."] if clear else []
     return " ".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.audit._base import Check, Evidence, Finding
 from headstart.audit._held_out import left_out_right
 from headstart.audit._lean import decoded
@@ -52,7 +53,7 @@ class InheritedBias(Check):
         rng = np.random.default_rng(evidence.seed)
         rows = known[balanced(evidence.target[known], codes[known], self.rows, rng)]
         if len(rows) < LEAST:
-            raise NotApplicable(f"{len(rows)} rows in which {name!r} does not go with the class", expected=f"{LEAST}")
+            raise NotApplicable(f"{name!r} does not go with the class in {counted(len(rows))}", expected=f"{LEAST}")
         y, own = evidence.target[rows], np.unique(codes[rows], return_inverse=True)[1]
         frozen, p = decoded(evidence.values[rows], own, y, rng)
         if p > self.level / len(evidence.attributes):

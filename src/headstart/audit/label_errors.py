@@ -10,6 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from headstart._words import rows as counted
 from headstart.audit._base import LEVEL, TOLD, Check, Evidence, Finding
 from headstart.audit._vectors import MOST, principal, some, vectors
 from headstart.errors import NotApplicable
@@ -72,7 +73,7 @@ class LabelErrors(Check):
         return [
             Finding(
                 code="label_errors:lapses",
-                title=f"About {max(lapse, 0.001):.1%} of the labels look wrong; {len(named):,} rows deserve a look",
+                title=f"About {max(lapse, 0.001):.1%} of the labels look wrong; to look at: {counted(len(named))}",
                 severity="warning" if lapse >= self.share else "info",
                 do="Look at the listed rows, mend wrong labels and run again.",
                 evidence={

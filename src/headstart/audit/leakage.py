@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.audit._base import LEVEL, Check, Evidence, Finding
 from headstart.audit._tells import aims, alike, columns_of, lookup, told
 from headstart.audit._vectors import some
@@ -67,9 +68,9 @@ class Leakage(Check):
         if near:
             yield Finding(
                 code="leakage:seen_before",
-                title=f"{seen:,} of the {tests:,} rows are rows that the model learnt from"
+                title=f"The model learnt from {seen:,} of the {tests:,} rows"
                 if seen
-                else f"{near:,} rows that the model learnt from resemble one of the {tests:,} rows",
+                else f"The model learnt from {counted(near)} much like one of these {tests:,}",
                 severity="serious" if near > (self.twins + usual) * tests else "info",
                 do="Leave them out: on rows that it has learnt from, a model looks better than it is.",
                 evidence=plain,

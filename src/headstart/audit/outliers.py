@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from headstart._words import rows as counted
 from headstart.audit._base import LEVEL, Check, Evidence, Finding
 from headstart.audit._vectors import MOST, distance, some, vectors
 from headstart.errors import NotApplicable
@@ -39,7 +40,7 @@ class Outliers(Check):
     def __call__(self, evidence: Evidence) -> list[Finding]:
         rows = some(np.arange(len(evidence.split)), MOST, evidence.seed)
         if len(rows) < FEWEST:
-            raise NotApplicable(f"{len(rows)} rows", expected=f"at least {FEWEST}")
+            raise NotApplicable(counted(len(rows)), expected=f"at least {FEWEST}")
         X = vectors(evidence, rows)[rows]
         apart = np.log(np.maximum(distance(X, X, same=True), 1e-12))
         body, shoulder = np.quantile(apart, [BODY, SHOULDER])
@@ -53,7 +54,7 @@ class Outliers(Check):
         return [
             Finding(
                 code="outliers:rows",
-                title=f"{len(named):,} of {len(rows):,} rows are unlike all others",
+                title=f"Unlike all others: {len(named):,} of {counted(len(rows))}",
                 severity="info",
                 do="Look at them: broken or foreign rows should go, rare but real ones need more of their kind.",
                 evidence={

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from headstart._compute import device
 from headstart.backbones.elmo import WORD, Elmo
-from headstart.errors import DataError
+from headstart.errors import DataError, PlanError
 
 SMALL: dict[str, Any] = {
     "lstm": {
@@ -80,8 +80,11 @@ def pretrain_elmo(
 
     `options` are the sizes of the network, as in options.json. Returns {words, steps, loss, perplexity}.
 
-    The loss is that of lines held out (a twentieth). Raises DataError for fewer than a hundred lines with words.
+    The loss is that of lines held out (a twentieth). Raises DataError for fewer than a hundred lines with words, and
+    PlanError for a folder that holds a model.
     """
+    if (folder / "options.json").exists():
+        raise PlanError(f"{folder} already holds a model", expected="a new folder", do="name another --out")
     texts = [p for line in lines for p in _pieces(WORD.findall(line)) if len(p) > 1]
     if len(texts) < 100:
         raise DataError(f"{len(texts)} lines with two words or more", expected="a hundred at least, better 100,000")

@@ -51,7 +51,8 @@ def adapt(  # noqa: PLR0913, PLR0917  (an option each)
             "adapt needs one of a run and --source, and --target", expected="headstart adapt runs/scans --target new/",
             do="or, with source rows, headstart adapt --source a/ --target b/",
         )  # fmt: skip
-    if run and not any((Path(run) / name).exists() for name in ("model/model.json", "model.json")):
+    begun = ("model/model.json", "model.json", "plan.toml")  # of a run that was stopped the loader says so
+    if run and not any((Path(run) / name).exists() for name in begun):
         raise PlanError(
             f"{run} holds no model", expected="the folder of a finished run",
             do=f"if it holds labelled rows: headstart adapt --source {run} --target {target}",

@@ -34,6 +34,7 @@ def audit(  # noqa: PLR0913, PLR0917  (an option each)
     json: Annotated[bool, typer.Option("--json", help="print audit.json and nothing else")] = False,
 ) -> None:
     """Check a model and its data: leaks, wrong labels, unfair gaps, calibration, drift; on its own or on new rows."""
+    from headstart._words import rows as counted
     from headstart.audits import audit_run
     from headstart.report.text import audited
 
@@ -45,7 +46,7 @@ def audit(  # noqa: PLR0913, PLR0917  (an option each)
         typer.echo(audited(found.test, found.findings, found.unchecked))
         if skipped := found.data["skipped"]:
             first = ": ".join(skipped[0])
-            typer.echo(f"{len(skipped)} rows could not be used and are not counted, the first: {first}\n")
+            typer.echo(f"not used, and not counted: {counted(len(skipped))}, the first: {first}\n")
         typer.echo(f"report: {home / 'audit.html'}")
     order = [*Severity]
     if fail_on != Severity.never and any(

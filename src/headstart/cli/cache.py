@@ -19,6 +19,11 @@ def cache(
     from headstart.errors import PlanError
 
     store = ActivationStore(folder)
+    known = sorted({e["backbone"] for e in store.entries()})
+    if backbone is not None and backbone not in known:
+        raise PlanError(
+            f"nothing of a backbone {backbone!r} in {store.folder}", expected=", ".join(known) or "nothing: it is empty"
+        )
     if action == "clear":
         typer.echo(f"freed {store.clear(backbone) / 1e6:,.1f} MB")
         return

@@ -28,6 +28,7 @@ def predict(
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
 
+    from headstart._words import rows as counted
     from headstart.errors import PlanError
     from headstart.model import load
 
@@ -62,7 +63,7 @@ def predict(
         )
     if rows.skipped:
         first = ": ".join(rows.skipped[0])
-        typer.echo(f"{len(rows.skipped)} rows could not be read and have no prediction, the first: {first}", err=True)
+        typer.echo(f"not read, and without a prediction: {counted(len(rows.skipped))}, the first: {first}", err=True)
     if online is not None:
         alone = f"; {model.card.technique} on {model.card.backbone} answered alone" if model.beside else ""
         typer.echo(online.words + alone, err=True)

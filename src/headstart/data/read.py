@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.data import images, roles, tables, targets, texts
 from headstart.data.dataset import SPLITS, Dataset, Modality
 from headstart.data.raw import Raw, content_id, is_missing
@@ -102,7 +103,7 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside:
     if raw.skipped and not isinstance(source, str | Path):
         name, why = raw.skipped[0]
         raise DataError(
-            f"{len(raw.skipped)} rows are broken, the first is row {name}: {why}", expected="rows that decode"
+            f"broken: {counted(len(raw.skipped))}, the first is row {name}: {why}", expected="rows that decode"
         )
     if not len(rows):
         raw.refuse_if_broken()
@@ -251,7 +252,7 @@ def _groups(raw: Raw, group: str | None) -> np.ndarray | None:
         return None
     cells = ["" if is_missing(c) else str(c).strip() for c in raw.columns[group]]
     if alone := sum(not c for c in cells):
-        raw.notes.append(f"{alone} rows name no {group!r}: each counts as a group of its own")
+        raw.notes.append(f"{counted(alone)} without a {group!r}: each counts as a group of its own")
     groups = np.array([c or f"(row {n})" for c, n in zip(cells, raw.names, strict=True)])
     raw.notes.append(f"rows of one {group!r} stay together: {len(set(groups.tolist()))} groups")
     return groups

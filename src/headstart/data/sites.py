@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.data import roles
 from headstart.data.raw import is_missing
 from headstart.data.sources import open_source
@@ -30,7 +31,7 @@ def unlabelled(
     if bare:
         rows = int(np.isin(cells, bare).sum())
         raise DataError(
-            f"no row of {domain} {' and '.join(map(repr, bare[:5]))} has a {aim!r} ({rows} rows)",
+            f"no row of {domain} {' and '.join(map(repr, bare[:5]))} has a {aim!r} ({counted(rows)})",
             expected="labelled rows of every domain",
             do="put those rows in a file of their own and use: headstart adapt --source LABELLED --target THESE",
         )

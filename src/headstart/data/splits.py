@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.data.dataset import SPLITS, TargetKind
 from headstart.errors import DataError
 
@@ -161,7 +162,7 @@ def by_user(
         twins = (sides == low) & np.isin(unit, unit[sides == high])
         if twins.any():
             keep &= ~twins
-            notes.append(f"{twins.sum()} {low} rows are also in {high}: they were dropped from {low}")
+            notes.append(f"also in {high}, and dropped from {low}: {counted(int(twins.sum()))}")
     if "valid" not in sides:
         train = np.flatnonzero((sides == "train") & keep)
         own = None if groups is None else groups[train]

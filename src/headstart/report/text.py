@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from headstart._words import rows as counted
 from headstart.report.explain import signed
 from headstart.result import Result
 
@@ -53,11 +54,11 @@ def by_its_labels(told: dict[str, Any]) -> str:
     if "why" in scored:
         return f"with the target's labels: {scored['why']}"
     ships, plain = scored["shipped"], scored["source_only"]
-    rest = f"; {scored['without']:,} rows have none of the source's" if scored.get("without") else ""
+    rest = f"; without one of the source's: {counted(scored['without'])}" if scored.get("without") else ""
     return (
         f"with the target's labels: {ships['metric'].replace('_', ' ')} {ships['value']:.3f}, without adaptation"
         f" {plain['value']:.3f} ({scored['gain']:+.1f} points [{scored['low']:+.1f}, {scored['high']:+.1f}]),"
-        f" {ships['rows']:,} rows{rest}"
+        f" {counted(ships['rows'])}{rest}"
     )
 
 
@@ -103,10 +104,13 @@ def repair(result: Result) -> str:
             "gap": "gap between groups (equalised odds)",
         }[name]  # fmt: skip
         before, after = told["before"][name], told["after"][name]
+        if after is None:
+            lines.append(f"  {words}: cannot be compared, no two groups have enough test rows of one class")
+            continue
         said = " to ".join(f"{s['value']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for s in (before, after))
-        lines.append(f"  {words} on {after['rows']:,} test rows: {said}")
+        lines.append(f"  {words} on {counted(after['rows'], 'test')}: {said}")
     lines += [
-        f"  {g['group']} ({g['rows']} rows): {b['value']:.3f} to {g['value']:.3f}"
+        f"  {g['group']} ({counted(g['rows'])}): {b['value']:.3f} to {g['value']:.3f}"
         for b, g in zip(told["before"]["groups"], told["after"]["groups"], strict=True)
     ]
     return "\n".join([*lines, ""])
@@ -215,7 +219,7 @@ def explained(rows: list[dict[str, Any]], confused: list[dict[str, Any]], notes:
         lines.append(line)
     for pair in confused:
         pulled = ", ".join(f"{name} {weight:+.2f}" for name, weight, _ in pair["pulls"][:6]) or pair["where"]
-        words = f"{pair['rows']} rows of {pair['true']} were called {pair['said']}"
+        words = f"{counted(pair['rows'])} of {pair['true']} called {pair['said']}"
         lines += ["", words + (f"; what pulls them there: {pulled}" if pulled else "")]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 

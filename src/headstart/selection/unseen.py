@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.activations.activations import Activations
 from headstart.errors import DataError
 from headstart.selection.metrics import Metric
@@ -134,5 +135,5 @@ def away(build: Callable[[], Any], X: Activations, y: np.ndarray, known: np.ndar
 
 def _lacks(rows: int, y: np.ndarray) -> str:
     if rows < LEAST:
-        return f"{rows} rows, fewer than {LEAST}"
+        return f"{counted(rows)}, fewer than {LEAST}"
     return "" if len(np.unique(y, axis=0)) > 1 else "one target only"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from headstart._words import rows as counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 
@@ -149,7 +150,7 @@ class Technique(BaseEstimator, ABC):
         bad = np.isinf(values) if missing else ~np.isfinite(values)
         if bad.any():
             raise NotApplicable(
-                f"{int(bad.any(1).sum())} rows hold NaN or infinite features", expected="finite numbers"
+                f"NaN or infinite features in {counted(int(bad.any(1).sum()))}", expected="finite numbers"
             )
         return values
 

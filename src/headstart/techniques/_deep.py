@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor, nn
 
+from headstart._words import rows as counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._forward import outputs
@@ -150,10 +151,10 @@ def unlabelled(name: str, X: Activations, target: Any) -> Activations:
             expected="both domains read by one network at one cut",
         )
     if len(target) < LEAST:
-        raise NotApplicable(f"the target domain has {len(target)} rows", expected=f"at least {LEAST}")
+        raise NotApplicable(f"the target domain has {counted(len(target))}", expected=f"at least {LEAST}")
     for domain, rows in (("source", X), ("target", target)) if X.kind == "vector" else ():
         if bad := int((~np.isfinite(np.asarray(rows, dtype=np.float64))).any(1).sum()):
-            raise NotApplicable(f"{bad} {domain} rows hold NaN or infinite features", expected="finite numbers")
+            raise NotApplicable(f"NaN or infinite features in {counted(bad, domain)}", expected="finite numbers")
     return target[np.argsort(target.ids, kind="stable")]  # the order that they came in decides nothing
 
 

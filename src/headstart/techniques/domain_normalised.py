@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from headstart._words import rows as counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._base import LEAST, by_domain
@@ -49,7 +50,7 @@ class DomainNormalised(Ridge):
         """Probabilities, or (n, 1) numbers, of rows of one domain; NotApplicable for fewer than 10."""
         if len(X) < LEAST:
             raise NotApplicable(
-                f"{len(X)} rows say too little about the domain that they are of",
+                f"{counted(len(X))}: too few to say enough about the domain that they are of",
                 expected=f"at least {LEAST} rows of one domain at once: their own mean and deviation are taken away",
                 do="give more rows, or run with --technique ridge",
             )

@@ -70,6 +70,16 @@ def by_group(right: np.ndarray, groups: np.ndarray, weight: np.ndarray | None = 
     return np.nanmin(shares, axis=0), np.nanmean(shares, axis=0), weight @ right / weight.sum(1)
 
 
+def comparable(y: np.ndarray, level: np.ndarray) -> bool:
+    """Whether two levels have `COMPARED` rows of one class, so that there is a gap between them to speak of.
+
+    >>> comparable(np.zeros(30, dtype=int), np.array([0] * 20 + [1] * 10))
+    False
+    """
+    large = [(level[y == c, None] == np.unique(level)).sum(0) >= COMPARED for c in np.unique(y)]
+    return any(own.sum() > 1 for own in large)
+
+
 def gap(right: np.ndarray, y: np.ndarray, level: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """(draws,) the largest difference between levels in the share of right answers of one class.
 
@@ -113,6 +123,11 @@ def compete(
     """
     ways = _discover.names("audit.repair")
     names = list(names) or [n for n in ways if gaps or not _discover.load("audit.repair", n).asks]
+    if gaps and known is not None and not comparable(y, known):
+        raise NotApplicable(
+            f"no two groups have {COMPARED} rows of one class", expected="groups that can be compared",
+            do="label more rows of the small ones, or join groups in a new column",
+        )  # fmt: skip
     coin = np.random.default_rng(seed).random(len(y)) if coin is None else coin
     space, classes = Space.of(X), int(y.max()) + 1
     Z = space(X)

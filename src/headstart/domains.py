@@ -103,7 +103,7 @@ class _Adaptation(Job):
             reader = backbone or backbones.get(backbones.classical(data.modality), data)
             for spec in plan.techniques:
                 readable(spec, reader)
-            for words in reader.unlike(other.rows):
+            for words in backbones.unlike(reader, other.rows):
                 self.listener.say(words)
                 read["notes"].append(words)
         with self._stage("read features", None):

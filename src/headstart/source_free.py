@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import headstart
-from headstart import _discover
+from headstart import _discover, backbones
 from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
 from headstart._methods import FLOOR, HEAD, vectors
 from headstart.adaptation._source import Source
@@ -112,7 +112,7 @@ class WithoutSource(Job):
             source = model.kept()
             other = model.read(plan.adapt_to)
             read = target_read(other, plan)
-            read["notes"] += model.backbone.unlike(other.rows)
+            read["notes"] += backbones.unlike(model.backbone, other.rows)
             for words in read["notes"]:
                 self.listener.say(words)
             named, labels = replace(plan, target=plan.target or model.card.target), None

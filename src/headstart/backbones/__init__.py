@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,13 @@ def get(name: str, data: Dataset | None = None) -> Backbone:
         train = data if data.split is None else data.where(split="train")
         return _discover.load("backbones", "columns").of(train.rows)
     return _load(name)
+
+
+def unlike(backbone: Backbone, rows: Sequence[Any]) -> list[str]:
+    """In words, what rows to predict hold of another kind than those that a table's columns were learnt from."""
+    from headstart.backbones.columns import Columns
+
+    return backbone.unlike(rows) if isinstance(backbone, Columns) else []
 
 
 @cache

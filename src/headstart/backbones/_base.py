@@ -104,10 +104,6 @@ class Backbone(ABC):
         """Where in a text each of its `tokens` begins and ends; (0, 0) for those that stand for no part of it."""
         raise NotApplicable(f"{self.name} does not say where its tokens stand in a text")
 
-    def unlike(self, rows: Sequence[Any]) -> list[str]:
-        """In words, what in rows to predict is of another kind than in those that the family was made for."""
-        return []
-
     @abstractmethod
     def stages(self) -> list[Stage]:
         """The network as a list, in eval mode, sharing one set of parameters between calls."""

@@ -28,6 +28,7 @@ def predict(
     """Predict new rows with a trained model: a CSV or JSONL with probabilities, in the order of the input."""
     import sys
 
+    from headstart import backbones
     from headstart._words import rows as counted
     from headstart.errors import PlanError
     from headstart.model import load
@@ -50,7 +51,7 @@ def predict(
         with temporary.open("w", encoding="utf-8", newline="") as file:
             _write(model, told, file, as_json=out.suffix.lower() == ".jsonl", sets=sets)
         temporary.replace(out)
-    for words in dict.fromkeys(w for m in (model, *model.beside) for w in m.backbone.unlike(rows.rows)):
+    for words in dict.fromkeys(w for m in (model, *model.beside) for w in backbones.unlike(m.backbone, rows.rows)):
         typer.echo(words, err=True)
     if model.familiar is not None and (words := model.familiar.words()):
         typer.echo(words, err=True)

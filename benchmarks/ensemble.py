@@ -40,7 +40,9 @@ def cell(name: str, n: int, seed: int, store: ActivationStore) -> dict[str, floa
     seen = {b: store.get(backbones.get(b, data), data, {"pooled"})["pooled"] for b in (plain, network)}
     train, valid, test = (data.rows_of(s) for s in ("train", "valid", "test"))
     metric = metric_for(y[train], kind)
-    ground = Field(lambda c, _: seen[c.backbone], y, train, valid, test, metric, seed=seed)
+    ground = Field(
+        lambda c, _: seen[c.backbone], y, train, valid, test, metric, seed=seed, doubted=data.modality == "table"
+    )
     entries = contenders(HEADS, network, plain, kind=kind, floor=CLASSICAL[data.modality])
     trials = [t for t in race(entries, ground, Clock(np.inf)) if t.status == "done" and "known" in t.scores]
     winner, known = best(trials, ground), y[ground.known]

@@ -330,6 +330,7 @@ class Job:
         ground = Field(
             see, data.target, train, valid, test, seen.metric, data.groups, self.plan.seed,
             folder=lambda c: self.journal.unfinished(c, key), keep_source=self.plan.keep_source, domains=_domains(data),
+            doubted=data.modality == "table",
         )  # fmt: skip
         for name, why in ground.domains.why.items() if ground.domains else ():
             self.listener.say(f"domain {name!r} is learnt from and not held out: {why}")

@@ -100,6 +100,20 @@ def test_the_network_from_scratch_must_win_by_more(known: dict[str, type[Techniq
         assert best(trials, g).contender.technique == ships
 
 
+@pytest.mark.parametrize(("right", "ships"), [(0.83, "plain"), (0.95, "head")])
+def test_where_it_is_doubted_pre_training_must_win_by_more_than_luck(
+    known: dict[str, type[Technique]], right: float, ships: str
+) -> None:
+    known |= {"plain": oracle(0.7, 1), "head": oracle(right, 1)}
+    order = [Contender("columns", "plain", "classical"), *entries("head")]
+    plain = ground(100)
+    mine = plain.see(order[1], None)
+    theirs = replace(mine, values=np.c_[np.asarray(mine)[:, 0], 1 - np.asarray(mine)[:, 1]])  # errs on other rows
+    for is_doubted, chosen in ((False, "head"), (True, ships)):
+        g = replace(plain, doubted=is_doubted, see=lambda c, t: theirs if c.role == "classical" else mine)
+        assert best(race(order, g, Clock(100)), g).contender.technique == chosen
+
+
 def test_dearer_ones_are_not_tried_once_they_gain_nothing(known: dict[str, type[Technique]]) -> None:
     known |= {"cheap": oracle(0.95, 1), "worse": oracle(0.60, 3), "dearest": oracle(0.99, 4)}
     trials = race(entries("cheap", "worse", "dearest"), ground(), Clock(100))

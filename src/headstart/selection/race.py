@@ -89,6 +89,7 @@ class Field:
     folder: Callable[[Contender], Path] | None = None  # where an unfinished training may be kept
     keep_source: bool = False  # measure what fine-tuning forgets, on the valid rows
     domains: Domains | None = None  # all are then judged by what they say of domains that they have not seen
+    doubted: bool = False  # what is pre-trained must win by more than luck: text networks on rows of a table
 
     @property
     def names(self) -> np.ndarray | None:
@@ -162,7 +163,8 @@ def best(trials: Sequence[Trial], ground: Field) -> Trial:
     """Who ships, by train and valid rows alone.
 
     Cheap contenders are ranked by their own score; a dearer one replaces the champion when it wins on the valid rows by
-    more than luck would: both were then fitted on the same train rows. Of equals the cheaper wins.
+    more than luck would: both were then fitted on the same train rows. Of equals the cheaper wins. Where pre-training
+    is `doubted`, cheap pre-trained ones count as dearer than the classical baseline.
     """
     able = [t for t in trials if t.status == "done" and t.valid]
     if not able:
@@ -170,6 +172,11 @@ def best(trials: Sequence[Trial], ground: Field) -> Trial:
         raise NotApplicable(f"no contender finished ({reasons})", do="raise --budget or name other techniques")
     cheap = [t for t in able if t.contender.cost < 3] or able[:1]
     champion = max(cheap, key=lambda t: (t.valid or {})["value"])
+    plain = [t for t in cheap if t.contender.role == "classical"]
+    if ground.doubted and champion.contender.role == "pretrained" and plain:
+        second = max(plain, key=lambda t: (t.valid or {})["value"])
+        gain, low, high = _duel(second, champion, ground)
+        champion = champion if gain > SURE * (high - low) / 3.92 else second
     for trial in able:
         if trial.contender.cost >= 3 and trial is not champion:
             gain, low, high = _duel(champion, trial, ground)
@@ -179,10 +186,14 @@ def best(trials: Sequence[Trial], ground: Field) -> Trial:
 
 
 def _duel(a: Trial, b: Trial, ground: Field) -> tuple[float, float, float]:
-    """Gain of b over a on the valid rows, or on unseen domains where there are any, with its 95 % interval."""
+    """Gain of b over a with its 95 % interval, on unseen domains where there are any.
+
+    Otherwise on rows that neither had seen: all that are known where both were cross-validated, else the valid ones.
+    """
     if ground.domains is None:
-        metric, rows, groups = ground.judge("valid")
-        return paired(metric, ground.y[rows], a.scores["valid"], b.scores["valid"], groups=groups)
+        key = "known" if all("known" in t.scores for t in (a, b)) else "valid"
+        metric, rows, groups = ground.judge(key)
+        return paired(metric, ground.y[rows], a.scores[key], b.scores[key], groups=groups)
     metric, rows, groups = ground.judge("away")
     return paired(metric, ground.y[rows], a.scores["away"][rows], b.scores["away"][rows], groups=groups)
 

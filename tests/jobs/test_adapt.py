@@ -190,7 +190,7 @@ def test_a_named_deep_method_competes_and_what_wins_is_served_as_judged(
 
     monkeypatch.setattr(domains, "guard", prefer)
     monkeypatch.setattr(domains, "candidates", few)
-    monkeypatch.setattr(domains, "temperature", lambda told, y: 1.0)
+    monkeypatch.setattr(domains, "sharpness", lambda chosen, right: chosen.temperature)
     out = tmp_path / "run"
     source, target = tmp_path / "films.csv", tmp_path / "posts.csv"
     result = headstart.adapt(

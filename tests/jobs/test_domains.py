@@ -69,7 +69,7 @@ def test_what_ships_reads_a_site_it_has_never_seen_and_refuses_single_rows(finis
     model = headstart.load(finished)
     said = model.predict((new[list("pqrs")] + 1000.0).to_numpy())
     assert (said == new["label"]).mean() > 0.85
-    with pytest.raises(NotApplicable, match="3 rows say too little about the domain"):
+    with pytest.raises(NotApplicable, match="3 rows: too few to say enough about the domain"):
         model.predict(new[list("pqrs")].to_numpy()[:3])
 
 

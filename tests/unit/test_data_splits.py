@@ -141,7 +141,7 @@ def test_train_rows_that_are_also_in_the_users_test_are_dropped() -> None:
         seed=0,
     )
     assert np.flatnonzero(~keep).tolist() == [3]
-    assert any("1 train rows are also in test" in n for n in notes)
+    assert any("also in test, and dropped from train: 1 row" in n for n in notes)
 
 
 def test_a_users_group_on_both_sides_is_dropped_from_train() -> None:

@@ -97,10 +97,6 @@ def _image_folder(folder: Path, pictures: list[Path], others: list[Path]) -> Raw
         raw.columns["split"] = column(x[0] for x in parts)
     if any(len(x) > depth + 2 for x in parts):
         raw.columns["folder"] = column("/".join(x[depth + 1 : -1]) or None for x in parts)
-        raw.notes.append(
-            "the class folders hold folders: if each of them is one patient or series, pass --group folder,"
-            " or the test will look better than it is"
-        )
     if loose.any():
         raw.notes.append(f"{loose.sum()} pictures lie outside the class folders and were passed over")
         raw.take(~loose)

@@ -159,7 +159,12 @@ def _warn(raw: Raw, names: Sequence[str], aim: str, notes: list[str]) -> None:
 
 
 def _suggest_group(raw: Raw, aim: str, notes: list[str]) -> None:
-    """Name a column whose values recur and that is called as owners of several rows are."""
+    """Name a column whose values recur and that is called as owners of several rows are, or folders within classes."""
+    if raw.target and "folder" in raw.columns:
+        notes.append(
+            "the class folders hold folders: if each of them is one patient or series, pass --group folder,"
+            " or the test will look better than it is"
+        )
     for name in owners({k: v for k, v in raw.columns.items() if k != aim}):
         different = count_different(raw.columns[name])
         notes.append(

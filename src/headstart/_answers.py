@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import headstart
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.adaptation._base import LEAST
 from headstart.backbones import classical
 from headstart.data import roles, targets

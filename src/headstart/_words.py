@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-def rows(number: int, what: str = "") -> str:
+def counted(number: int, what: str = "") -> str:
     """So many rows, of one kind where it is named.
 
-    >>> rows(1), rows(2000), rows(0, "target")
+    >>> counted(1), counted(2000), counted(0, "target")
     ('1 row', '2,000 rows', '0 target rows')
     """
     return f"{number:,} {what + ' ' if what else ''}row{'s' * (number != 1)}"

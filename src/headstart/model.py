@@ -52,9 +52,7 @@ class Card:
     precision: str = "fp32"
     adapter: str | None = None  # how rows of the target domain are brought to where the technique learnt
     adapter_params: dict[str, Any] = field(default_factory=dict)
-    adapted_by: str | None = (
-        None  # the method; `consensus` has its head learn on target rows, which it reads as they are
-    )
+    adapted_by: str | None = None  # a method; the head of `consensus` learnt on target rows, read as they are
     headstart: str = ""
     version: int = VERSION
 

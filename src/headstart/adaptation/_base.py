@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.errors import NotApplicable
 
 LEAST = 10  # rows of a domain: fewer tell nothing about it

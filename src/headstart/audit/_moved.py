@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from headstart._words import chance
-from headstart._words import rows as counted
+from headstart._words import chance, counted
 from headstart.adaptation._shared import expected_shares
 from headstart.adaptation._source import Source
 from headstart.errors import NotApplicable

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from headstart._words import chance
-from headstart._words import rows as counted
+from headstart._words import chance, counted
 from headstart.audit._permutation import classifier_test, kernel_test, spread_scores
 from headstart.errors import NotApplicable
 

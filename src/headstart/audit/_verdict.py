@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.audit._multiple import holm
 from headstart.selection.metrics import Metric, paired
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.audit._base import Check, Evidence, Finding
 from headstart.audit._held_out import left_out_right
 from headstart.audit._lean import decoded

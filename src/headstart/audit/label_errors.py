@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.audit._base import LEVEL, TOLD, Check, Evidence, Finding
 from headstart.audit._vectors import MOST, principal, some, vectors
 from headstart.errors import NotApplicable

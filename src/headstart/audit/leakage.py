@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.audit._base import LEVEL, Check, Evidence, Finding
 from headstart.audit._tells import aims, alike, columns_of, lookup, told
 from headstart.audit._vectors import some

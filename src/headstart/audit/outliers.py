@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.audit._base import LEVEL, Check, Evidence, Finding
 from headstart.audit._vectors import MOST, distance, some, vectors
 from headstart.errors import NotApplicable

@@ -76,13 +76,17 @@ class Shortcut(Check):
         part = y[both] + len(evidence.classes) * (np.arange(len(both)) >= len(test))  # exchanged within class and part
         _, p_lean = lean(scores, part, codes[both], pull, rng)
         p_lean = p_lean if size > 0 else 1.0
+        leans = max(p_shown, p_lean) <= level
+        most = most_lost(scores.argmax(1), y[both], codes[both], pull)
+        if not leans and most < self.worth:  # enough rows break the association: they would have shown it
+            return None
         gap = with_and_against(evidence.scores.argmax(1), y[test], codes[test], pull)
         told |= {
             "decoded_r2": round(shown, 3), "decoded_p": p_shown, "lean": round(size, 4), "lean_p": p_lean, **gap,
             **_erased(evidence, codes, train, test),
         }  # fmt: skip
-        if max(p_shown, p_lean) > level:
-            return self._possible(name, told, most_lost(scores.argmax(1), y[both], codes[both], pull))
+        if not leans:
+            return _possible(name, told, most)
         return Finding(
             code=f"shortcut:{name}",
             title=f"The model leans on {name!r}: right on {_share(gap['with'])} of the rows where it goes with the"
@@ -91,19 +95,6 @@ class Shortcut(Check):
             do=f"If {name!r} should not matter, headstart repair --finding shortcut:{name} trains the head again,"
             " leaning less on it; rows that break the association help most.",
             evidence=told,
-        )
-
-    def _possible(self, name: str, told: dict[str, Any], most: float) -> Finding | None:
-        """What is said where no lean was found: nothing where enough rows would have shown one that is worth a word."""
-        if most < self.worth:
-            return None
-        return Finding(
-            code=f"shortcut:{name}",
-            title=f"{name!r} goes with the target (Cramer's V {told['association']:.2f}); no lean on it was found, but"
-            f" one that costs {100 * most:.0f} points where it misleads is not ruled out",
-            severity="info",
-            do=f"If {name!r} should not matter, add rows in which it does not go with the target, and audit again.",
-            evidence={**told, "most": round(most, 4)},
         )
 
 
@@ -160,6 +151,18 @@ def with_and_against(said: np.ndarray, y: np.ndarray, codes: np.ndarray, pull: n
         for k, side in sides.items()
     }
     return {**shares, "rows_with": int(sides["with"].sum()), "rows_against": int(sides["against"].sum())}
+
+
+def _possible(name: str, told: dict[str, Any], most: float) -> Finding:
+    """What is said where no lean was found and too few rows could have shown one."""
+    return Finding(
+        code=f"shortcut:{name}",
+        title=f"{name!r} goes with the target (Cramer's V {told['association']:.2f}); no lean on it was found, but"
+        f" one that costs {100 * most:.0f} points where it misleads is not ruled out",
+        severity="info",
+        do=f"If {name!r} should not matter, add rows in which it does not go with the target, and audit again.",
+        evidence={**told, "most": round(most, 4)},
+    )
 
 
 def _share(value: float | None) -> str:

@@ -34,7 +34,7 @@ def audit(  # noqa: PLR0913, PLR0917  (an option each)
     json: Annotated[bool, typer.Option("--json", help="print audit.json and nothing else")] = False,
 ) -> None:
     """Check a model and its data: leaks, wrong labels, unfair gaps, calibration, drift; on its own or on new rows."""
-    from headstart._words import rows as counted
+    from headstart._words import counted
     from headstart.audits import audit_run
     from headstart.report.text import audited
 

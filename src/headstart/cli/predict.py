@@ -29,7 +29,7 @@ def predict(
     import sys
 
     from headstart import backbones
-    from headstart._words import rows as counted
+    from headstart._words import counted
     from headstart.errors import PlanError
     from headstart.model import load
 

@@ -21,7 +21,7 @@ def repair(
     from headstart.cli._terminal import Quiet, Terminal
     from headstart.report.text import repair as told
 
-    listener = Quiet() if json else Terminal(None)
+    listener = Quiet() if json else Terminal()
     result = repairs.repair(run, finding=finding, method=method, out=out, listener=listener, cache=cache)
     folder = Path(str(result.plan["out"]))
     if json:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.data import images, roles, tables, targets, texts
 from headstart.data.dataset import SPLITS, Dataset, Modality
 from headstart.data.raw import Raw, content_id, is_missing

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.data import roles
 from headstart.data.raw import is_missing
 from headstart.data.sources import open_source

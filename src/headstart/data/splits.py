@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.data.dataset import SPLITS, TargetKind
 from headstart.errors import DataError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.report.explain import signed
 from headstart.result import Result
 

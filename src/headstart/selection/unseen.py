@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.activations.activations import Activations
 from headstart.errors import DataError
 from headstart.selection.metrics import Metric

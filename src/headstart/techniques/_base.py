@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 

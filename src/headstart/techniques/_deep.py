@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor, nn
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._forward import outputs

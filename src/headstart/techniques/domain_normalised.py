@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from headstart._words import rows as counted
+from headstart._words import counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._base import LEAST, by_domain

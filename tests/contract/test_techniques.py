@@ -308,5 +308,5 @@ def test_whether_a_row_depends_on_those_given_with_it_is_declared(name: str) -> 
     among, apart = technique.predict_proba(X)[some], technique.predict_proba(X[some])
     assert np.allclose(among, apart, atol=1e-9) != technique.together
     if technique.together:
-        with pytest.raises(NotApplicable, match="3 rows say too little"):
+        with pytest.raises(NotApplicable, match="3 rows: too few to say enough"):
             technique.predict_proba(X[np.arange(3)])

@@ -87,13 +87,15 @@ def test_a_bundle_that_was_altered_or_leads_elsewhere_is_refused(mirror: Path, t
     bundle.write_bytes(whole.replace(b'"architecture"', b'"Architecture"'))
     with pytest.raises(WeightsError, match="SHA-256"):
         _bring.unbundle(bundle)
-    with tarfile.open(bundle, "w") as tar:
-        entry = tarfile.TarInfo("../../outside")
-        entry.size = 1
-        tar.addfile(entry, io.BytesIO(b"x"))
-    with pytest.raises(WeightsError, match="no whole bundle"):
-        _bring.unbundle(bundle)
+    for name, target in (("../../outside", ""), (str(tmp_path / "outside"), ""), ("m/link", str(tmp_path))):
+        with tarfile.open(bundle, "w") as tar:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.type, entry.linkname = (0, tarfile.SYMTYPE, target) if target else (1, tarfile.REGTYPE, "")
+            tar.addfile(entry, None if target else io.BytesIO(b"x"))
+        with pytest.raises(WeightsError, match=r"no whole bundle .* leads elsewhere"):
+            _bring.unbundle(bundle)
     assert not (tmp_path.parent / "outside").exists()
+    assert not (tmp_path / "outside").exists()
 
 
 def test_the_doctor_says_what_is_wrong_and_exits_1(mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def unbundle(path: Path) -> list[str]:
     """
     try:
         with _folder_beside(models_folder() / "bundle") as place, tarfile.open(path) as tar:
-            tar.extractall(place, filter="data")
+            _extract(tar, place)
             found = sorted(p.parent for p in place.rglob(SEAL))
             names = [p.relative_to(place).as_posix() for p in found]
             for name, folder in zip(names, found, strict=True):
@@ -86,6 +86,19 @@ def unbundle(path: Path) -> list[str]:
     if not names:
         raise WeightsError(f"no model in {path}", expected="a .tar that headstart models bundle wrote")
     return names
+
+
+def _extract(tar: tarfile.TarFile, place: Path) -> None:
+    """Regular files below `place` alone; tarfile's own filters are missing before Python 3.11.4."""
+    for member in tar:
+        target = place / member.name
+        inside = target.resolve().is_relative_to(place.resolve())
+        if not inside or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name} is a link or leads elsewhere")
+        if content := tar.extractfile(member):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def here() -> list[str]:

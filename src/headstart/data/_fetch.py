@@ -104,6 +104,7 @@ def _pip(source: Source, folder: Path) -> None:
         (stand_in / "setuptools" / "__init__.py").write_text("")
         (stand_in / "setuptools" / "build_meta.py").write_text(STAND_IN, encoding="utf-8")
         environment["PYTHONPATH"] = str(stand_in)
+        environment["PIP_USE_PEP517"] = "1"  # else pip 23.0 runs setup.py; later ones know no such option and need none
     try:
         _call(words, folder, source, environment)
     finally:

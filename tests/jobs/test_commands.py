@@ -48,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HEADSTART_CACHE", str(folder / "cache"))
-        assert command("run", "photos/", "--budget", "2m", "--technique", "ridge") == 0
+        assert command("run", "photos/", "--budget", "80s", "--technique", "ridge") == 0
     return folder
 
 

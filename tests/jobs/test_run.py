@@ -50,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-OPTIONS = {"budget": "100s", "techniques": ("knn", "ridge")}
+OPTIONS = {"budget": "60s", "techniques": ("knn", "ridge")}
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
     job.wait()
     assert not (out / "result.json").exists()
     done = subprocess.run(
-        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "100s"],
+        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "60s"],
         capture_output=True,
         text=True,
         check=False,

@@ -57,13 +57,13 @@ FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it
 
 def run(
     data: Any, *, resume: bool = False, listener: Listener | None = None, cache: str | None = None,
-    **options: Any,
+    spent: float = 0.0, **options: Any,
 ) -> Result:  # fmt: skip
     """Read a folder or file, try what pre-training offers, and save a model, a report and an honest verdict.
 
     Use it for 50 to 50,000 labelled images, texts or table rows: a path, "sample:NAME", a data frame (kept under `out`)
     or a `Plan`. `options` are the fields of `Plan`; `budget` also takes "10m"; `cache` is the folder of the activation
-    store. Writes `plan.toml`, `result.json`, `evidence.json`,
+    store, `spent` the seconds of the budget that are gone already. Writes `plan.toml`, `result.json`, `evidence.json`,
     `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was, and a complete
     one is given back. Raises DataError for rows or targets that cannot be used, PlanError for options that do not fit.
     """
@@ -83,7 +83,7 @@ def run(
         (listener or Listener()).say(f"the run in {data.out} is complete: nothing is done again; name another --out to")
         return Result.load(Path(data.out))
     with threadpool_limits(threads()):
-        job = Job(data, listener or Listener(), resume=resume, cache=cache)
+        job = Job(data, listener or Listener(), resume=resume, cache=cache, spent=spent)
         try:
             return job.go()
         finally:
@@ -93,10 +93,12 @@ def run(
 class Job:
     """One run: the plan, its clock, its store, its journal, and a method a stage."""
 
-    def __init__(self, plan: Plan, listener: Listener, *, resume: bool = False, cache: str | None = None) -> None:
+    def __init__(
+        self, plan: Plan, listener: Listener, *, resume: bool = False, cache: str | None = None, spent: float = 0.0
+    ) -> None:
         self.plan, self.listener, self.out = plan, listener, Path(plan.out)
         self.journal = Journal(plan, resume=resume)
-        self.clock = Clock(plan.budget, self.journal.spent)
+        self.clock = Clock(plan.budget, self.journal.spent + spent)
         self.tail = min(0.4, max(TAIL, TAIL_SECONDS / plan.budget))
         kept = self.journal.once("cache", lambda: cache)  # a run that is resumed finds its store again
         folder = cache or kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,11 +70,12 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
 
 def _go(plan: Any, *, resume: bool, cache: str | None, as_json: bool) -> None:
     from headstart.cli._terminal import Quiet, Terminal
-    from headstart.job import run as run_plan
+
+    listener, start = Quiet() if as_json else Terminal(plan.budget), time.monotonic()
+    from headstart.job import run as run_plan  # seconds that one waits for, so they are of the budget
     from headstart.report.text import summary
 
-    listener = Quiet() if as_json else Terminal(plan.budget)
-    result = run_plan(plan, resume=resume, cache=cache, listener=listener)
+    result = run_plan(plan, resume=resume, cache=cache, listener=listener, spent=time.monotonic() - start)
     if as_json:
         typer.echo((Path(plan.out) / "result.json").read_text(encoding="utf-8"))
         return

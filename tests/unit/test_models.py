@@ -90,7 +90,8 @@ def test_a_bundle_that_was_altered_or_leads_elsewhere_is_refused(mirror: Path, t
     for name, target in (("../../outside", ""), (str(tmp_path / "outside"), ""), ("m/link", str(tmp_path))):
         with tarfile.open(bundle, "w") as tar:
             entry = tarfile.TarInfo(name)
-            entry.size, entry.type, entry.linkname = (0, tarfile.SYMTYPE, target) if target else (1, tarfile.REGTYPE, "")
+            entry.type, entry.linkname = tarfile.SYMTYPE if target else tarfile.REGTYPE, target
+            entry.size = 0 if target else 1
             tar.addfile(entry, None if target else io.BytesIO(b"x"))
         with pytest.raises(WeightsError, match=r"no whole bundle .* leads elsewhere"):
             _bring.unbundle(bundle)

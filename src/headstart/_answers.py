@@ -147,7 +147,8 @@ def labels_of(plan: AdaptationPlan, other: Dataset, classes: tuple[str, ...]) ->
     """Where the labels of `other` are; a DataError where there are none, before anything is spent on them."""
     raw = open_source(plan.adapt_to)
     try:
-        name = plan.target if plan.target in raw.columns else raw.target
+        own, _ = targets.asked(plan.target or "", raw.columns)
+        name = own if own in raw.columns else raw.target
         name = name or roles.find_target(raw, set(other.inputs), [])
     except DataError as error:
         raise DataError(

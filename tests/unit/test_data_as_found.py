@@ -121,6 +121,44 @@ def test_lists_made_text_are_lists_and_look_alikes_are_named(tmp_path: Path) -> 
     assert not said(read(write_csv(tmp_path / "e.csv", ["text", "label"], texts())), "write")
 
 
+@pytest.mark.parametrize(
+    ("asked", "kind", "classes"),
+    [
+        ("stars", "label", ("1", "2", "3", "4", "5")),
+        ("stars:number", "number", ()),
+        ("area:label", "label", tuple(str(1000 + i) for i in range(25))),
+        ("tag:labels", "labels", ("a", "b")),
+    ],
+)
+def test_the_kind_of_target_can_be_said(tmp_path: Path, asked: str, kind: str, classes: tuple[str, ...]) -> None:
+    rows = [text for text, _ in texts(100)]
+    frame = pd.DataFrame({"text": rows, "stars": np.arange(100) % 5 + 1, "area": np.arange(100) % 25 + 1000})
+    frame["tag"] = np.where(frame.stars > 2, "a", "b")
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    data = read(tmp_path / "x.csv", target=asked, inputs=("text",))
+    assert (data.target_kind, data.classes) == (kind, classes)
+    again = read_known(tmp_path / "x.csv", like=data, target=asked)  # as an audit of the saved model does
+    assert sorted(again.target.tolist()) == sorted(data.target.tolist())
+
+
+def test_what_is_no_number_where_one_was_asked_for_is_named(tmp_path: Path) -> None:
+    cells = ["five" if i == 7 else str(i % 5) for i in range(100)]
+    rows = [text for text, _ in texts(100)]
+    frame = pd.DataFrame({"text": rows, "stars": cells, "a:label": ["x", "y"] * 50})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    data = read(tmp_path / "x.csv", target="stars:number", inputs=("text",))
+    assert data.skipped == (("line 9", "the target 'five' is no number"),)
+    assert read(tmp_path / "x.csv", target="a:label", inputs=("text",)).classes == ("x", "y")  # a column of that name
+    with pytest.raises(DataError, match=r"no column 'stars:colour' for the target"):
+        read(tmp_path / "x.csv", target="stars:colour")
+
+
+def test_a_folder_of_numbers_can_be_a_number(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path, per_class=20, classes=("20", "30", "45"))
+    assert read(folder).target_kind == "label"
+    assert set(read(folder, target="label:number").target) == {20.0, 30.0, 45.0}
+
+
 def test_folders_within_classes_and_other_kinds_of_pictures(tmp_path: Path) -> None:
     pets = image_folder(tmp_path / "pets", 12)
     for place in sorted(pets.glob("*/*.png")):

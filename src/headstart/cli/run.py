@@ -15,7 +15,9 @@ def run(  # noqa: PLR0913, PLR0917  (an option each)
     data: Annotated[
         str | None, typer.Argument(help="a folder of images, a CSV/TSV/JSONL/Parquet file, or sample:NAME")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="column to predict; found by looking where it is plain")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="column to predict, as stars or stars:number; found by looking")
+    ] = None,
     input: Annotated[list[str] | None, typer.Option(help="column to learn from; may be repeated")] = None,
     group: Annotated[str | None, typer.Option(help="column whose rows must stay together, such as the patient")] = None,
     split: Annotated[str | None, typer.Option(help="column that says train, valid or test")] = None,

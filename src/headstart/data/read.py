@@ -26,10 +26,11 @@ def read(
     """Read labelled rows and split them into train, valid and test.
 
     `source` is a folder of images, a CSV/TSV/JSONL/Parquet file, a Hugging Face folder, "sample:reviews", a DataFrame,
-    or a list or array (then `target` is the array of targets). `group` and `split` name columns; `group` may also be an
-    array; `beside` names columns that are kept, and not learnt from unless they are inputs too. What was chosen by
-    looking is in `notes`; broken rows are in `skipped`. Raises DataError where the rows, the target or the split cannot
-    be used, or more than 5 % of the rows are broken.
+    or a list or array (then `target` is the array of targets). `target` names a column; "stars:number" says its kind
+    (number, label or labels) as well. `group` and `split` name columns; `group` may also be an array; `beside` names
+    columns that are kept, and not learnt from unless they are inputs too. What was chosen by looking is in `notes`;
+    broken rows are in `skipped`. Raises DataError where the rows, the target or the split cannot be used, or more than
+    5 % of the rows are broken.
 
     >>> data = read(["good"] + [f"text {i}" for i in range(19)], target=[0, 1] * 10)
     >>> data.modality, data.target_kind, data.classes
@@ -49,19 +50,20 @@ def read(
             do="move each picture into a folder of its class, or name files and classes in a CSV beside them",
         )  # fmt: skip
     names = list(raw.columns)
+    target, kind = targets.asked(target, names) if target else (None, None)
     group = roles.known(group, names, "group") if group else None
     own = roles.known(split, names, "split") if split else raw.split or _split_column(raw)
     others = [roles.known(c, names, "attribute") for c in beside]
     apart = {c for c in (group, own, *others) if c}
     found = roles.find(raw, target=target, inputs=inputs, apart=apart, grouped=group is not None, modality=modality)
     raw.notes += found.notes
-    is_class = found.target == raw.target  # the source itself says that these are names of classes
-    raw.drop(targets.reasons(raw.columns[found.target], is_class=is_class))
+    is_class = kind is None and found.target == raw.target  # the source itself says that these are names of classes
+    raw.drop(targets.reasons(raw.columns[found.target], is_class=is_class, kind=kind))
     rows, ids, _ = _build(raw, found.modality, found.inputs)
     raw.refuse_if_broken()
     if not len(raw):
         raise DataError("no usable row is left", expected="rows with an input and a target", do="check the source")
-    aim = targets.encode(raw.columns[found.target], found.target, is_class=is_class)
+    aim = targets.encode(raw.columns[found.target], found.target, "label" if is_class else kind)
     raw.notes.append(aim.note)
     _name_copies(ids, aim.values, raw.notes)
     groups = _groups(raw, group)
@@ -135,7 +137,7 @@ def read_known(
         roles.known(name, names, "attribute")
     if lacking := [name for name in also if name not in names]:
         raw.notes.append(f"groups are not compared by {', '.join(map(repr, lacking))}: these rows have no such column")
-    aim = raw.target or (roles.known(target, names, "target") if target else None)
+    aim = raw.target or (roles.known(targets.asked(target, names)[0], names, "target") if target else None)
     aim = aim or roles.find_target(raw, set(like.inputs), raw.notes)
     raw.drop(targets.reasons(raw.columns[aim], is_class=aim == raw.target))
     raw.drop(targets.encode_as(raw.columns[aim], kind, like.classes)[1])

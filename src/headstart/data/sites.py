@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headstart._words import counted
-from headstart.data import roles
+from headstart.data import roles, targets
 from headstart.data.raw import is_missing
 from headstart.data.sources import open_source
 from headstart.errors import DataError
@@ -21,7 +21,7 @@ def unlabelled(
     raw = open_source(source)
     names = list(raw.columns)
     domain = roles.known(domain, names, "domain")
-    aim = target or raw.target
+    aim = targets.asked(target, names)[0] if target else raw.target
     if aim is None:
         away = {domain, *filter(None, apart)}
         aim = roles.find(raw, target=None, inputs=inputs, apart=away, grouped=True, modality=None).target

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +20,7 @@ AMOUNT = re.compile(  # what people write and Python does not read: $1,200.50, 4
     r"(?P<sign>[+-]?)\s?[$€£¥₹]?\s?(?P<whole>[1-9]\d{0,2}(?P<gap>[,.'’\u00a0\u202f ])\d{3}(?:(?P=gap)\d{3})*|\d+)"
     r"(?P<rest>[.,]\d+)?\s?[$€£¥₹%]?"
 )
+KINDS = ("label", "labels", "number")
 MOST_WHOLE = 20  # this many different whole numbers, or fewer, are taken for classes
 
 
@@ -32,8 +34,24 @@ class Target:
     note: str
 
 
-def reasons(cells: np.ndarray, *, is_class: bool = False) -> list[str | None]:
-    """Why a row cannot be used for its target, or None; numbers must be finite, a class may be called NA."""
+def asked(name: str, columns: Collection[str]) -> tuple[str, TargetKind | None]:
+    """The column that is meant, and the kind of target that was asked for behind a colon.
+
+    >>> asked("stars:number", ["text", "stars"])
+    ('stars', 'number')
+    >>> asked("stars:number", ["text", "stars:number"])  # a column may be called so
+    ('stars:number', None)
+    """
+    column, _, kind = name.rpartition(":")
+    is_asked = name not in columns and column in columns and kind in KINDS
+    return (column, cast(TargetKind, kind)) if is_asked else (name, None)
+
+
+def reasons(cells: np.ndarray, *, is_class: bool = False, kind: TargetKind | None = None) -> list[str | None]:
+    """Why a row cannot be used for its target, or None; numbers must be finite, a class may be called NA.
+
+    Where a number was asked for, what is none is a reason too.
+    """
     if is_class:
         return ["the target is missing" if c is None else None for c in cells]
     out: list[str | None] = []
@@ -44,38 +62,45 @@ def reasons(cells: np.ndarray, *, is_class: bool = False) -> list[str | None]:
             out.append("the target is missing")
         elif (number := as_number(cell)) is not None and not np.isfinite(number):
             out.append("the target is infinite")
+        elif kind == "number" and number is None:
+            out.append(f"the target {cell!r} is no number")
         else:
             out.append(None)
     return out
 
 
-def encode(cells: np.ndarray, name: str, *, is_class: bool = False) -> Target:
-    """Encode cells that are all there.
+def encode(cells: np.ndarray, name: str, kind: TargetKind | None = None) -> Target:
+    """Encode cells that are all there, as the kind that is asked for or as they look.
 
     Cells with `|`, or lists, are several labels a row. Numbers are a number to predict unless they are few whole ones,
-    or codes such as 007. Lists that a spreadsheet made text of, ['a', 'b'], are lists again. With `is_class` (folder
-    names) every cell is the name of a class, whatever it looks like.
+    or codes such as 007. Lists that a spreadsheet made text of, ['a', 'b'], are lists again. A "label" that is asked
+    for (folder names are) is the name of a class, whatever it looks like.
     """
-    if is_class:
+    if kind == "label":
         texts = np.array([str(c) for c in cells])
         by_value = {t: n for t in set(texts.tolist()) if (n := as_number(t)) is not None}
         return _label(texts, sorted(set(texts.tolist()), key=lambda t: (by_value.get(t, np.inf), t)), name, "")
     cells = _listed(cells)
-    if any(isinstance(c, list | tuple | set | np.ndarray) or (isinstance(c, str) and SEPARATOR in c) for c in cells):
+    holds_several = any(isinstance(c, list | tuple | set | np.ndarray) or SEPARATOR in str(c) for c in cells)
+    if kind == "labels" or (holds_several and kind is None):
         return _several(cells, name)
     numbers = [as_number(c) for c in cells]
     is_code = any(isinstance(c, bool) or (isinstance(c, str) and CODE.match(c.strip())) for c in cells)
-    if all(n is not None for n in numbers) and not is_code:
+    if kind == "number" or (all(n is not None for n in numbers) and not is_code):
         values = np.array(numbers, dtype=np.float64)
         different = np.unique(values)
         whole = bool((different == np.round(different)).all())
-        if not whole or len(different) > MOST_WHOLE or len(different) > max(2, len(values) // 2):
-            why = "fractions" if not whole else f"{len(different)} different whole numbers"
+        many = len(different) > min(MOST_WHOLE, max(2, len(values) // 2))
+        if kind == "number" or many or not whole:
+            why = f"{len(different)} different whole numbers; {name}:label makes them classes" if whole else "fractions"
+            why = "as asked for" if kind else why
             _refuse_one(different, name)
             return Target(values, "number", (), f"the target {name!r} is a number to predict ({why})")
         texts = np.array([str(int(v)) for v in values])
         order = [str(int(v)) for v in different]
-        return _label(texts, order, name, f"{len(order)} different whole numbers")
+        why = f"{len(order)} different whole numbers"
+        why += f"; {name}:number makes them a number to predict" if len(order) > 2 else ""
+        return _label(texts, order, name, why)
     texts = np.array([_word(c) for c in cells])
     return _label(texts, sorted(set(texts.tolist())), name, "")
 

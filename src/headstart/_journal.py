@@ -32,7 +32,7 @@ class Journal:
     """The folder `<out>/state`: seconds spent and one folder a finished trial; removed when the run is complete."""
 
     def __init__(self, plan: Plan, *, resume: bool) -> None:
-        self.out = Path(plan.out)
+        self._plan, self.out = plan, Path(plan.out)
         self.folder = self.out / "state"
         begun = self.out / "plan.toml"
         if not resume and holds(self.out, type(plan)):
@@ -57,6 +57,7 @@ class Journal:
             raise PlanError(f"another process is at work on the run in {self.out}", do=do) from error
         except NotImplementedError:
             pass  # a file system without locks: then nobody can tell
+        self._own = not resume
         if not resume:  # one that stopped before it had anything to keep
             for left in self.folder.glob("*.json"):
                 left.unlink()
@@ -114,6 +115,15 @@ class Journal:
     def leave(self) -> None:
         """Let others go on with the run."""
         self._lock.release()
+
+    def withdraw(self) -> None:
+        """The run was refused: where it kept nothing to go on with, its folder is free again."""
+        self.leave()
+        if self._own and not holds(self.out, type(self._plan)):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            (self.out / "plan.toml").unlink(missing_ok=True)
+            if not any(self.out.iterdir()):
+                self.out.rmdir()
 
     def close(self) -> None:
         """The run is complete: what it needed to go on is of no more use."""

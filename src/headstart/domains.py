@@ -69,13 +69,10 @@ def adapt(
     if plain := [spec for spec in source.techniques if not make(spec).needs_target]:
         able = [n for n in _discover.names("techniques") if make(n).needs_target]
         raise PlanError(f"{', '.join(plain)}: no target rows are used", expected=f"some of {able}", do="use run")
-    with threadpool_limits(threads()):
-        kind = WithoutSource if source.source_free else _Adaptation
-        job = kind(source, listener or Listener(), cache=cache)
-        try:
-            return job.adapt(score_target=score_target)
-        finally:
-            job.stop()
+    kind = WithoutSource if source.source_free else _Adaptation
+    job = kind(source, listener or Listener(), cache=cache)
+    with threadpool_limits(threads()), job:
+        return job.adapt(score_target=score_target)
 
 
 class _Adaptation(Job):

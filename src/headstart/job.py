@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -31,7 +31,7 @@ from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
 from headstart.data.views import view
-from headstart.errors import PlanError
+from headstart.errors import HeadstartError, PlanError
 from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
@@ -82,12 +82,9 @@ def run(
     if resume and _is_complete(data):
         (listener or Listener()).say(f"the run in {data.out} is complete: nothing is done again; name another --out to")
         return Result.load(Path(data.out))
-    with threadpool_limits(threads()):
-        job = Job(data, listener or Listener(), resume=resume, cache=cache, spent=spent)
-        try:
-            return job.go()
-        finally:
-            job.stop()
+    job = Job(data, listener or Listener(), resume=resume, cache=cache, spent=spent)
+    with threadpool_limits(threads()), job:
+        return job.go()
 
 
 class Job:
@@ -105,6 +102,14 @@ class Job:
         self.store = ActivationStore(Path(folder) if folder else None)
         self.stages: dict[str, float] = {}
         self._bytes: dict[str, dict[str, float]] = {}  # of a row, by backbone and cut
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind and issubclass(kind, HeadstartError):
+            self.journal.withdraw()
+        self.stop()
 
     def go(self) -> Result:
         """All stages in order."""

@@ -24,7 +24,7 @@ from headstart import backbones
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart.data.read import read
-from headstart.errors import DataError, ModelError, PlanError
+from headstart.errors import DataError, HeadstartError, ModelError, PlanError
 from headstart.job import Job
 from headstart.plan import Plan
 from headstart.selection.contender import Contender
@@ -165,6 +165,21 @@ def test_an_existing_run_is_never_overwritten(finished: Path, place: Path) -> No
     with pytest.raises(PlanError, match="already holds a run"):
         headstart.run(place / "reviews.csv", target="mood", out=str(finished), **OPTIONS)
     assert (finished / "result.json").read_bytes() == before
+
+
+def test_a_refused_run_leaves_its_folder_as_it_was(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    for name in ("new", "mine"):
+        with pytest.raises(DataError, match="no column 'nope'"):
+            headstart.run(place / "reviews.csv", target="nope", out=str(tmp_path / name))
+    assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == ["mine", "mine/notes.txt"]
+    plan = Plan(str(place / "reviews.csv"), target="mood", out=str(tmp_path / "begun"))
+    Job(plan, Listener()).stop()  # killed before anything was kept
+    (tmp_path / "begun" / "plan.toml").write_text(plan.to_toml().replace("reviews.csv", "gone.csv"))
+    with pytest.raises(HeadstartError):
+        headstart.run(Plan.from_toml(tmp_path / "begun" / "plan.toml"), resume=True)
+    assert (tmp_path / "begun" / "plan.toml").exists()  # its options are not lost
 
 
 @pytest.mark.slow

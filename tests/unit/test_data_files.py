@@ -26,7 +26,8 @@ def test_five_formats_hold_the_same_rows(tmp_path: Path) -> None:
     frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
     frame.to_json(tmp_path / "a.json", orient="records")
     frame.to_parquet(tmp_path / "a.parquet")
-    sources = [tmp_path / f"a.{e}" for e in ("csv", "tsv", "jsonl", "json", "parquet")]
+    frame.to_feather(tmp_path / "a.feather")
+    sources = [tmp_path / f"a.{e}" for e in ("csv", "tsv", "jsonl", "json", "parquet", "feather")]
     wanted = read(frame)
     assert wanted.modality == "text"
     assert wanted.classes == ("no", "yes")

@@ -17,7 +17,7 @@ SHEET, ARCHIVE = "save the sheet as CSV", "unpack it and give the folder"
 INSTEAD = dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), SHEET) | dict.fromkeys(
     (".zip", ".tar", ".gz", ".7z"), ARCHIVE
 )
-KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow")
+KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow", ".feather")
 
 
 def load(path: Path) -> Raw:
@@ -33,7 +33,7 @@ def load(path: Path) -> Raw:
         raw = _json(path)
     elif suffix in (".parquet", ".pq"):
         raw = _parquet([path])
-    elif suffix == ".arrow":
+    elif suffix in (".arrow", ".feather"):
         raw = _arrow([path])
     else:
         seen = f"{path.name}: files ending in {suffix or 'nothing'} are not read"

@@ -10,11 +10,14 @@ import pandas as pd
 from tests.made.plants import with_patch, with_token
 
 from headstart import backbones
+from headstart._look import looker
+from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
+from headstart.backbones._base import Backbone
 from headstart.data import samples
+from headstart.data.dataset import Dataset
 from headstart.data.images import decode
 from headstart.data.read import read_rows
-from headstart.data.views import hidden
 
 ROWS = 800
 READER = {"text": "minilm", "image": "efficientnet_lite0"}
@@ -35,17 +38,21 @@ class Ground:
     def look(self, way: str, rows: np.ndarray, mark: np.ndarray) -> np.ndarray:
         """Activations of some pictures, marked where `mark` (of all rows) says so, with a part hidden."""
         pictures = [self.rows[int(mark[i])][i] for i in rows]
-        data = hidden(read_rows(pictures, modality="image", inputs=()), way)
-        seen = ActivationStore().get(backbones.get(READER["image"]), data, {"pooled"})["pooled"]
-        return np.asarray(seen, dtype=np.float64)
+        data = read_rows(pictures, modality="image", inputs=())
+        look = looker(backbones.get(READER["image"]), data, read)
+        assert look is not None
+        return np.asarray(look(way, np.arange(len(rows))), dtype=np.float64)
+
+
+def read(backbone: Backbone, data: Dataset, cut: str) -> Activations:
+    """Activations at a cut, through the store."""
+    return ActivationStore().get(backbone, data, {cut})[cut]
 
 
 def features(rows: Any, modality: str) -> np.ndarray:
-    """Pooled activations, through the store."""
+    """Pooled activations of rows."""
     data = read_rows(rows, modality=modality, inputs=())
-    return np.asarray(
-        ActivationStore().get(backbones.get(READER[modality]), data, {"pooled"})["pooled"], dtype=np.float64
-    )
+    return np.asarray(read(backbones.get(READER[modality]), data, "pooled"), dtype=np.float64)
 
 
 def texts(name: str) -> Ground:

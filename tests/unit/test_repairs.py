@@ -229,9 +229,9 @@ def test_groups_come_from_what_the_check_found() -> None:
         return pair[1]
 
     pictures = evidence(modality="image", look=look, columns={"site": mark})
-    for told in ({"corner": "lower left", "flips": [0.0]}, {"border": 0.8, "whole": 0.9}):
+    for told in ({"corner": "lower left", "lost": 0.4}, {"border": 0.8, "whole": 0.9}):
         assert ((found(pictures, **told) == "like yes") == mark).all()
-    assert asked == ["only:2", "border"]
+    assert asked == ["only:2", "beside"]
     assert (found(pictures, attribute="site") == mark).all()
     assert suspected(pictures, {"errors": 0.3}) is None
     with pytest.raises(NotApplicable, match="read in part"):

@@ -1,4 +1,4 @@
-"""Unnamed faults: slices, words that give the class away, borders and corners, and what a network brought along."""
+"""Unnamed faults: slices, words that give the class away, and what a network brought along."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
-from tests.made.plants import TOKEN, flipped, marked, with_patch, with_token
+from tests.made.plants import TOKEN, flipped, marked, with_token
 
 from headstart.audit._base import Evidence
 from headstart.audit._example import evidence
@@ -16,8 +15,6 @@ from headstart.audit.inherited_bias import InheritedBias, balanced
 from headstart.audit.repair._head import fit
 from headstart.audit.slices import Slices, confirmed, score
 from headstart.audit.words import Words, has, information, presence
-from headstart.data.dataset import Dataset
-from headstart.data.views import hidden
 from headstart.errors import NotApplicable
 
 
@@ -88,45 +85,6 @@ def test_information_is_what_scikit_learn_says() -> None:
     columns, names = presence(rows, 5)
     peer = [mutual_info_score(columns[:, j].toarray().ravel(), y) / np.log(2) for j in range(len(names))]
     np.testing.assert_allclose(information(columns, y), peer, atol=1e-9)
-
-
-def pictures(corner: float, middle: float) -> Evidence:
-    """Vectors of pictures whose upper left corner and whose middle say the class, so loudly."""
-    rng = np.random.default_rng(0)
-    made = evidence(modality="image")
-    signs = 2 * made.target - 1
-    parts = rng.normal(size=(600, 5)) * 0.6
-    parts[:, 0] += corner * signs
-    parts[:, 4] += middle * signs
-
-    def look(way: str, rows: np.ndarray) -> np.ndarray:
-        out = parts[rows].copy()
-        out[:, 4 if way == "border" else int(way.rpartition(":")[2])] = 0
-        return out
-
-    return replace(made, values=parts, look=look)
-
-
-def test_a_corner_that_decides_is_found_and_a_middle_that_does_is_not() -> None:
-    assert {f.code for f in Background()(pictures(1.0, 0.5))} == {"background:corner", "background:border"}
-    assert Background()(pictures(0.0, 1.0)) == []
-
-
-def test_hidden_parts_are_grey_and_have_ids_of_their_own() -> None:
-    data = Dataset("image", [Image.new("RGB", (40, 40), (255, 255, 255))], np.array(["a"]))
-    corner, border = hidden(data, "corner:1"), hidden(data, "border")
-    assert {corner.ids[0], border.ids[0], "a"} == {"a~corner:1", "a~border", "a"}
-    pixels = np.asarray(corner.rows[0].decode())[..., 0]
-    assert (pixels[:10, 30:] == 128).all()
-    assert (pixels[:, :30] == 255).all()
-    assert (pixels[10:, 30:] == 255).all()
-    assert np.asarray(hidden(data, "only:1").rows[0].decode()).shape == (10, 10, 3)
-    pixels = np.asarray(border.rows[0].decode())[..., 0]
-    assert (pixels[8:32, 8:32] == 128).all()
-    assert (pixels[:8] == 255).all()
-    patched = np.asarray(with_patch(data.rows[0]))
-    assert patched[:8, :8].std(axis=(0, 1)).max() == 0
-    assert patched[8:, 8:].min() == 255
 
 
 def test_what_the_network_brought_along_is_told_apart_from_what_any_network_shows() -> None:

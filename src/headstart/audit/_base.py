@@ -44,9 +44,10 @@ class Evidence:
     """What every check may look at: one data set as arrays, and what the model that ships says of its test rows.
 
     Positions are those of the n rows. `look` computes the vectors of some rows read in another way, through the store:
-    "untrained" (the same network, random weights), "border" (pictures whose middle is hidden), "corner:0" to "corner:3"
-    (one corner hidden), "only:0" to "only:3" (that corner alone); NotApplicable where that makes no sense, or where the
-    budget does not allow it.
+    "untrained" (the same network, random weights), "beside" (pictures whose object is hidden), "bare:0" to
+    "bare:3" (what lies off the object in that corner hidden), "only:0" to "only:3" (that corner alone); or, (n, 4),
+    how much of each corner lies off the object ("marks", NaN where that cannot be told). NotApplicable where that makes
+    no sense, or where the budget does not allow it.
     """
 
     modality: str

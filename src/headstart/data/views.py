@@ -11,10 +11,10 @@ from PIL import Image, ImageEnhance
 
 from headstart.data.dataset import Dataset
 from headstart.data.images import decode
+from headstart.data.objects import SIDE, corner, covered, parted
 
 LEAST = 0.6  # share of a picture's area that a view shows at least
 MIDDLE = 0.2  # of each side stays where the middle is hidden
-CORNER = 0.25  # of each side is hidden in a corner
 LIGHT = 0.25  # brightness, contrast and colour change by up to this share
 
 
@@ -47,7 +47,12 @@ class View:
 
 @dataclass(frozen=True)
 class Hidden:
-    """A picture with its middle ("border") or a corner ("corner:0" to 3) painted grey; or a corner alone ("only:0")."""
+    """A picture without a part of it.
+
+    "beside": its middle is painted grey and, where the object can be told from its background, all but what lies
+    beside it in the background's colour; "bare:0" to 3: what lies beside it in a corner is painted in that colour;
+    "only:0" to 3: the corner alone.
+    """
 
     row: Any
     part: str
@@ -56,16 +61,19 @@ class Hidden:
         """Decode the picture and hide the part."""
         image = decode(self.row, at_least).copy()
         width, height = image.size
-        if self.part == "border":
-            box = [MIDDLE * width, MIDDLE * height, (1 - MIDDLE) * width, (1 - MIDDLE) * height]
-        else:
-            number = int(self.part.rpartition(":")[2])
-            x, y = (number % 2) * (1 - CORNER), (number // 2) * (1 - CORNER)
-            box = [x * width, y * height, (x + CORNER) * width, (y + CORNER) * height]
-        left, top, right, bottom = (round(v) for v in box)
-        if self.part.startswith("only:"):
-            return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-        image.paste((128, 128, 128), (left, top, right, bottom))
+        way, _, number = self.part.partition(":")
+        if way == "only":
+            return image.crop(corner(int(number), width, height))
+        if (parts := parted(image)) is not None:
+            painted = ~parts.beside
+            if way == "bare":
+                left, top, right, bottom = corner(int(number), width, height)
+                painted[:] = False
+                painted[top:bottom, left:right] = parts.beside[top:bottom, left:right]
+            image.paste(parts.background, mask=Image.fromarray(painted))
+        if way == "beside":
+            left, top = round(MIDDLE * width), round(MIDDLE * height)
+            image.paste((128, 128, 128), (left, top, round((1 - MIDDLE) * width), round((1 - MIDDLE) * height)))
         return image
 
 
@@ -73,6 +81,11 @@ def hidden(data: Dataset, part: str) -> Dataset:
     """The same rows with a part hidden, with ids of their own, so that a store keeps them apart."""
     rows = [Hidden(row, part) for row in data.rows]
     return replace(data, rows=rows, ids=np.array([f"{row}~{part}" for row in data.ids]))
+
+
+def marks(data: Dataset) -> np.ndarray:
+    """(n, 4) the share of each corner that holds a mark, NaN for pictures that have no plain background."""
+    return np.array([covered(decode(row, SIDE)) for row in data.rows]).reshape(-1, 4)
 
 
 def view(data: Dataset, number: int) -> Dataset:

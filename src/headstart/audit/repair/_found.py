@@ -33,7 +33,7 @@ def suspected(evidence: Evidence, told: dict[str, Any]) -> tuple[str, np.ndarray
         return word, np.array(["no", "yes"])[has(evidence.rows, word)]
     if corner := told.get("corner"):
         return _part(evidence, f"only:{CORNERS.index(corner)}", f"{corner} corner")
-    return _part(evidence, "border", "border") if "border" in told else None
+    return _part(evidence, "beside", "border") if "border" in told else None
 
 
 def _part(evidence: Evidence, way: str, name: str) -> tuple[str, np.ndarray]:

@@ -84,6 +84,7 @@ class _Auditor:
         plan = run / "plan.toml"
         card = self.model.card
         made = AdaptationPlan.from_toml(plan) if plan.exists() else AdaptationPlan(data="", inputs=card.inputs)
+        made = replace(made, data="") if made.source_free else made  # that names a model, and no rows
         self.asked = attributes
         self.plan = replace(made, attributes=tuple(dict.fromkeys([*made.attributes, *attributes])))
         self.target = target or made.target or card.target
@@ -115,8 +116,8 @@ class _Auditor:
         if source is None:
             if not self.plan.data:
                 raise ModelError(
-                    f"{self.run} holds a model without the run it came from", expected="labelled rows to audit it on",
-                    do="pass --data FILE",
+                    f"{self.run} holds a model without the rows that it learnt from", expected="other rows",
+                    do=f"name some: headstart audit {self.run} --data FILE, or headstart explain {self.run} FILE",
                 )  # fmt: skip
             return self._own(self.plan.attributes), ""
         card = self.model.card

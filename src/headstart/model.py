@@ -118,7 +118,7 @@ class Model:
         seen = store.get(self.backbone, data, {self.card.cut}, precision=self.card.precision)[self.card.cut]
         if self.adapter is None:
             return seen
-        values = np.asarray(seen)
+        values = self.technique.vectors(seen)
         values = np.where(np.isnan(values), self.adapter.fill_, values)  # as when it was adapted
         return Activations(self.adapter.transform(values), seen.ids, seen.cut, "vector", self.backbone)
 
@@ -213,10 +213,10 @@ class Model:
         if self.source is not None:
             return self.source
         kind = own.kind(card.cut) if card.cut in own.cuts else card.cut
-        if kind not in FLAT:
+        if kind not in FLAT and not self.technique.tunes:
             raise NotApplicable(
                 f"{card.technique} reads {kind} of {card.backbone} at its cut {card.cut!r}",
-                expected="a technique that reads vectors: ridge, linear_probe, prototypes, knn or boosting",
+                expected="a technique that reads vectors, such as ridge or boosting, or that tunes a network",
                 do="with the source's rows: headstart adapt --source ... --target ..., which learns on vectors",
             )
         raise NotApplicable(
@@ -230,7 +230,11 @@ class Model:
         size = max(len(data), 1) if self.technique.together else BATCH
         for start in range(0, len(data), size):
             block = data.take(np.arange(start, min(start + size, len(data))))
-            yield block, self.scores(block) if online is None else online(np.asarray(self.activations(block)))
+            yield block, self.scores(block) if online is None else online(self._vectors(block))
+
+    def _vectors(self, data: Dataset) -> np.ndarray:
+        """(n, d) what the technique's last layer reads for these rows, missing numbers as NaN."""
+        return np.asarray(self.technique.vectors(self.activations(data)), dtype=np.float64)
 
     def save(self, folder: Path, *, written: Collection[str] = ()) -> None:
         """Write the folder under a temporary name, then move it in place; checksums are written last.

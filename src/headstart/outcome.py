@@ -38,6 +38,7 @@ from headstart.selection.race import Field, Trial
 from headstart.selection.unseen import learn
 from headstart.techniques._base import by_domain
 
+FEW = 200  # validation rows that say how rows look to a network that was trained
 MOST = 2000  # training rows that say what is familiar
 
 
@@ -70,10 +71,11 @@ def ship(seen: Seen, chosen: Ensemble, ground: Field, plan: Plan, kept: Path) ->
     """
     data, folder, winner = seen.data, Path(plan.out) / "model", chosen.winner
     model, read, y = _fitted(seen, winner, ground, plan, kept)
-    if data.target_kind == "label" and read is not None and read.kind in FLAT and not model.technique.together:
+    has_vectors = read.kind in FLAT or model.technique.tunes
+    if data.target_kind == "label" and has_vectors and not model.technique.together:
         told, true = _held_out(winner, ground)
         told = apply(told, model.card.temperature)
-        model.source = Source.of(np.asarray(read), y, told, true, interval(seen.metric, true, told))
+        model.source = Source.of(model.technique.vectors(read), y, told, true, interval(seen.metric, true, told))
     model.familiar = _familiar(seen.get(model.backbone, data, winner.cut), data)
     if chosen.held_out is not None:
         model.beside = tuple(_fitted(seen, t, ground, plan, kept)[0] for t in chosen.others)
@@ -83,13 +85,14 @@ def ship(seen: Seen, chosen: Ensemble, ground: Field, plan: Plan, kept: Path) ->
     return Model.load(folder)
 
 
-def _fitted(
-    seen: Seen, trial: Trial, ground: Field, plan: Plan, kept: Path
-) -> tuple[Model, Activations | None, np.ndarray]:
-    """A contender as a model, what a cheap one read of train and valid rows to learn from, and their targets."""
+def _fitted(seen: Seen, trial: Trial, ground: Field, plan: Plan, kept: Path) -> tuple[Model, Activations, np.ndarray]:
+    """A contender as a model, what it reads of the rows that say how rows look to it, and their targets.
+
+    These are the rows that a cheap one learns from; those that a network was trained on lie apart as no others do.
+    """
     data, contender = seen.data, trial.contender
     backbone = backbones.get(contender.backbone, data)
-    technique, read = contender.build(**trial.params), None
+    technique = contender.build(**trial.params)
     source = seen.whole if contender.role == "classical" else data
     known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
     assert known.target is not None
@@ -98,6 +101,9 @@ def _fitted(
         learn(technique, read, known.target, np.arange(len(known)), known.domain)
     else:
         technique.restore(load_state(kept), lambda: backbone.suffix(trial.cut))
+        known = data.take(data.sample("valid", FEW))
+        read = seen.get(backbone, known, trial.cut)
+    assert known.target is not None
     assert data.target_kind is not None
     card = Card(
         backbone=contender.backbone, technique=contender.name, cut=trial.cut, params=trial.params,

@@ -119,7 +119,8 @@ class WithoutSource(Job):
             if score_target or plan.target_labels:
                 labels = labels_of(named, other, model.card.classes)
         with self._stage("read features", None):
-            served = np.asarray(self._get(model.backbone, other, model.card.cut), dtype=np.float64)
+            below = self._get(model.backbone, other, model.card.cut)
+            served = np.asarray(model.technique.vectors(below), dtype=np.float64)
             Z = np.where(np.isnan(served), source.mean, served)
         some = np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])
         floor = Ready(None, model.technique, model.card.temperature, len(model.card.classes), is_new=False)
@@ -180,11 +181,12 @@ class WithoutSource(Job):
     def _ship(self, model: Model, chosen: Ready, method: str | None) -> Model:
         """The model with its new head, or with what comes before and after its own, saved and loaded back."""
         card = replace(model.card, headstart=headstart.__version__, temperature=chosen.temperature, adapted_by=method)
-        if chosen.is_new:
+        technique = model.technique.headed(chosen.head) if chosen.is_new else chosen.head
+        if technique is not model.technique and not technique.tunes:
             card = replace(card, technique=HEAD, params=chosen.head.get_params())
         if chosen.way is not None:
             card = replace(card, adapter=f"source_free.{method}", adapter_params=chosen.way.get_params())
         folder = self.out / "model"
         source, beside = (None, ()) if method else (model.source, model.beside)
-        Model(card, model.backbone, chosen.head, adapter=chosen.way, source=source, beside=beside).save(folder)
+        Model(card, model.backbone, technique, adapter=chosen.way, source=source, beside=beside).save(folder)
         return Model.load(folder)

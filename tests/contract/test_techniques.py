@@ -20,6 +20,7 @@ from headstart.model import load_state, save_state
 from headstart.techniques._base import Technique
 from headstart.techniques._forgetting import forgetting
 from headstart.techniques._network import Trained
+from headstart.techniques.ridge import Ridge
 
 NAMES = _discover.names("techniques")
 TRAINED = {n for n in NAMES if issubclass(_discover.load("techniques", n), Trained)}
@@ -196,6 +197,18 @@ def test_kept_and_restored_it_says_the_same_bit_for_bit(name: str, kind: str, tm
     json.loads((tmp_path / "state.json").read_text())
     again = build(name).restore(load_state(tmp_path / "state"), lambda: Tiny(99, kind_of(name)))
     np.testing.assert_array_equal(again.predict_proba(X), technique.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", sorted(TRAINED - BESIDE))
+def test_what_its_last_layer_reads_is_enough_and_another_head_can_stand_on_it(name: str) -> None:
+    X, y = world(name)
+    technique = fitted(build(name), X, y)
+    inner = Activations(technique.vectors(X), X.ids, "pooled", "vector")
+    np.testing.assert_allclose(technique.predict_proba(inner), technique.predict_proba(X), atol=1e-5)
+    head = Ridge().fit(inner[y < 2], y[y < 2])  # knows two classes of three
+    told = technique.headed(head).predict_proba(X)
+    np.testing.assert_allclose(told[:, :2], head.predict_proba(inner), atol=1e-4)
+    assert not told[:, 2].any()
 
 
 @pytest.mark.parametrize("name", NAMES)

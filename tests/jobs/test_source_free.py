@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,14 @@ from tests.jobs.test_adapt import write
 from tests.made.domains import clusters
 
 import headstart
+from headstart import source_free
 from headstart.cli import main
-from headstart.errors import NotApplicable, PlanError
+from headstart.errors import ModelError, NotApplicable, PlanError
+from headstart.explain._network import Whole
+from headstart.explain._score import Score
+from headstart.explanations import explain_run
 from headstart.model import Model
+from headstart.techniques.scratch import Scratch
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -156,3 +162,43 @@ def test_a_declined_adaptation_changes_no_answer_where_cells_are_missing(tmp_pat
     told = headstart.adapt(tmp_path / "run", tmp_path / "a.csv", source_free=True, out=str(tmp_path / "moved"))
     assert told.adaptation["decision"] == "declined"
     assert told.adaptation["changed"]["rows"] == 0
+
+
+def test_a_fine_tuned_network_is_adapted_at_its_own_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tuned(trials: list, ground: object) -> object:  # ships, whatever won
+        return next(t for t in trials if t.contender.name == "top_layers")
+
+    monkeypatch.setattr("headstart.job.best", tuned)
+    monkeypatch.setattr(Scratch, "usual", replace(Scratch.usual, epochs=1))
+    words = {"ill": "pain fever cough worse", "well": "calm healthy fine better"}
+    rows = [(f"{words[c].split()[i % 4]} on day {i}, {i * 7 % 90} mg", c) for i in range(60) for c in words]
+    pd.DataFrame(rows, columns=["note", "finding"]).to_csv(tmp_path / "a.csv", index=False)
+    moved = [f"PATIENT REPORTS {text.upper()} !!" for text, _ in rows]
+    pd.DataFrame({"note": moved}).to_csv(tmp_path / "b.csv", index=False)
+    options = {"target": "finding", "techniques": ("top_layers:epochs=2",), "budget": "60s"}
+    run = headstart.run(tmp_path / "a.csv", out=tmp_path / "run", **options)
+    assert run.best["technique"] == "top_layers:epochs=2"
+    model = headstart.load(tmp_path / "run")
+    told = headstart.adapt(tmp_path / "run", tmp_path / "b.csv", source_free=True, out=str(tmp_path / "moved"))
+    assert told.adaptation["shift"]["is_shift"]
+    assert told.best["technique"] == "top_layers"
+    assert len(headstart.load(tmp_path / "moved").predict_proba(moved)) == len(moved)
+    assert len(model.predict(moved, adapt=True)) == len(moved)
+    with pytest.raises(ModelError, match=r"without the rows that it learnt from.*headstart explain"):
+        explain_run(tmp_path / "moved")
+    data = model.read(moved)
+    vectors = model.technique.vectors(model.activations(data)).astype(np.float64)
+    floor = source_free.Ready(None, model.technique, model.card.temperature, 2, is_new=False)
+    for name in ("centring", "information_max"):
+        ready = source_free.ready(name, floor, vectors, model.kept())
+        card = replace(model.card, temperature=ready.temperature)
+        if ready.way is not None:
+            card = replace(card, adapter=f"source_free.{name}", adapter_params=ready.way.get_params())
+        technique = model.technique.headed(ready.head) if ready.is_new else model.technique
+        Model(card, model.backbone, technique, adapter=ready.way).save(tmp_path / name)
+        served = Model.load(tmp_path / name)
+        assert np.abs(ready(vectors) - floor(vectors)).max() > 0.01
+        np.testing.assert_allclose(served.scores(data), ready(vectors), atol=1e-5)
+        score, one = Score(served, 0, 1), data.take(np.arange(1))
+        values = served.backbone.prepare(one.rows).values
+        assert Whole(served)(values, score).detach()[0].item() == pytest.approx(float(score.rows(one)[0]), abs=1e-3)

@@ -44,8 +44,8 @@ class Whole:
         x = values
         for module in self.below:
             x = module(x, None)
-        if self.top is None:
-            return Head.apply(x.float(), score)
+        if self.top is None or self.model.adapter is not None:  # an adapter moves what the last layer reads
+            return Head.apply(x.float() if self.top is None else self.top.features(x, None), score)
         return score.logits(self.top(x, None)).double()
 
     @contextmanager

@@ -91,6 +91,7 @@ class Technique(BaseEstimator, ABC):
     smooth: ClassVar[bool] = True  # small changes of what is read are small ones of what is said: it has a slope
     keeps_rows: ClassVar[bool] = False  # what is fitted holds the very rows that it learnt from
     cost: ClassVar[int] = 1  # 0 nothing, 1 closed form, 2 a head, 3 some layers, 4 the whole network: the race's order
+    tunes: ClassVar[bool] = False  # trains a network, whose vectors its last layer reads
     needs_target: ClassVar[bool] = False  # learns only beside unlabelled rows of another domain
 
     folder: Path | None = None  # where an unfinished `fit` may be kept, if anywhere
@@ -113,6 +114,14 @@ class Technique(BaseEstimator, ABC):
     @abstractmethod
     def predict_proba(self, X: Activations) -> np.ndarray:
         """(n, C) probabilities, rows summing to one for "label", independent for "labels"; (n, 1) for a number."""
+
+    def vectors(self, X: Activations) -> np.ndarray:
+        """(n, d) what its last layer reads, which `predict_proba` takes as well."""
+        return np.asarray(X)
+
+    def headed(self, head: Technique) -> Technique:
+        """Itself with a linear head that learnt on its `vectors` as the last layer."""
+        return head
 
     def predict(self, X: Activations) -> np.ndarray:
         """Class codes (n,), a 0/1 matrix (n, L), or numbers (n,)."""

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from headstart._words import counted
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
-from headstart.techniques._forward import outputs
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
 from headstart.techniques._network import Trained
@@ -132,10 +131,6 @@ class Deep(Trained):
         for name in self.partners():
             delattr(network, name)
 
-    def vectors(self, X: Activations) -> np.ndarray:
-        """(n, WIDTH) what the fitted head reads of rows of either domain."""
-        return outputs(_Features(self.network_), X)
-
 
 def unlabelled(name: str, X: Activations, target: Any) -> Activations:
     """The rows of the target domain in an order of their own, if they can be used beside X."""
@@ -156,12 +151,3 @@ def unlabelled(name: str, X: Activations, target: Any) -> Activations:
         if bad := int((~np.isfinite(np.asarray(rows, dtype=np.float64))).any(1).sum()):
             raise NotApplicable(f"NaN or infinite features in {counted(bad, domain)}", expected="finite numbers")
     return target[np.argsort(target.ids, kind="stable")]  # the order that they came in decides nothing
-
-
-class _Features(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self.network.features(values, mask)

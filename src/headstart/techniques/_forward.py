@@ -50,8 +50,10 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, s
 
 
 @torch.inference_mode()
-def outputs(network: nn.Module, X: Activations, batch: int = 32, *, precision: str = "fp32") -> np.ndarray:
-    """Outputs (n, k) of a network in eval mode, rows sorted by length so that little is padded.
+def outputs(
+    network: nn.Module, X: Activations, batch: int = 32, *, precision: str = "fp32", step: str = "forward"
+) -> np.ndarray:
+    """Outputs (n, k) of a network in eval mode, or of a `step` of it, rows sorted by length so that little is padded.
 
     `precision`: "fp32" for what is told to anyone (bfloat16 on CUDA), or that of a training for what only steers it.
     """
@@ -62,7 +64,7 @@ def outputs(network: nn.Module, X: Activations, batch: int = 32, *, precision: s
     for start in range(0, len(order), batch):
         values, mask = tensors(X, order[start : start + batch])
         with Quicker(), torch.autocast(device().type, **how):
-            parts.append(network(values, mask).float().cpu().numpy())
+            parts.append(getattr(network, step)(values, mask).float().cpu().numpy())
     out = np.concatenate(parts)
     return np.asarray(out[np.argsort(order, kind="stable")])
 

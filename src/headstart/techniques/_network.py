@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from headstart.techniques._objective import balanced_weights
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
 BLOCK = 32  # rows of about one length that are read together
 AFTER = 0.7  # rows that will be predicted, valid and test, over those that were trained on
+NEVER = -1e4  # the logit of a class that a head never saw
 FEW = 200  # fewer training rows than this are all trained on: no early stopping
 
 
@@ -40,6 +42,7 @@ class Trained(Technique, Learner):
 
     accepts = frozenset({"tokens", "map", "ids", "pixels"})
     learns = frozenset({"label", "labels", "number"})
+    tunes = True
     usual: ClassVar[Recipe]
     depth: ClassVar[int | None] = None
     unasked: ClassVar[tuple[float, float] | None] = None
@@ -122,11 +125,35 @@ class Trained(Technique, Learner):
         return self
 
     def predict_proba(self, X: Activations) -> np.ndarray:
-        """Probabilities, or (n, 1) numbers."""
-        logits = outputs(self.network_, X).astype(np.float64)
+        """Probabilities, or (n, 1) numbers; of its own `vectors` too."""
+        if X.kind in self.accepts:
+            logits = outputs(self.network_, X).astype(np.float64)
+        else:
+            with torch.inference_mode():
+                values = torch.from_numpy(np.asarray(X, dtype=np.float32))
+                logits = self.network_.cpu().eval().told(values).numpy().astype(np.float64)
         if self.target_kind_ == "number":
             return logits * self.spread_ + self.centre_
         return logits_to_probability(logits, self.target_kind_)
+
+    def vectors(self, X: Activations) -> np.ndarray:
+        """(n, d) what the fitted head reads of rows, before it is standardised."""
+        return outputs(self.network_, X, step="features")
+
+    def headed(self, head: Any) -> Self:
+        """A copy whose last layer says what a ridge head says that learnt on `vectors`, never a class new to that."""
+        new, seen = copy.deepcopy(self), head.coef_.shape[1]
+        scale, last = new.network_.scale, new.network_.head
+        assert scale.running_mean is not None
+        assert scale.running_var is not None
+        slope = head.coef_.T * np.sqrt(scale.running_var.numpy() + scale.eps)
+        start = head.intercept_ + (scale.running_mean.numpy() - head.mean_) @ head.coef_
+        with torch.no_grad():
+            last.weight.zero_()
+            last.bias.fill_(NEVER)
+            last.weight[:seen] = torch.from_numpy(head.sharpness_ * slope)
+            last.bias[:seen] = torch.from_numpy(head.sharpness_ * start)
+        return new
 
     def forgetting(self, X: Activations) -> dict[str, float] | None:
         """How far the trained network moved from the pre-trained one on these rows."""

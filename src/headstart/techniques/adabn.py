@@ -13,7 +13,7 @@ from headstart._compute import device
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._deep import unlabelled
-from headstart.techniques._forward import outputs, tensors
+from headstart.techniques._forward import tensors
 from headstart.techniques._head import Network
 from headstart.techniques._network import Trained, fit_head, standardise
 
@@ -66,10 +66,6 @@ class AdaBN(Trained):
         normalise(network, other)
         self.network_ = network.cpu().eval()
         return self
-
-    def vectors(self, X: Activations) -> np.ndarray:
-        """(n, d) what the fitted head reads of target rows, before it is standardised."""
-        return outputs(self.network_.suffix, X)
 
 
 def normalise(network: Network, X: Activations) -> None:

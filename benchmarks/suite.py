@@ -38,6 +38,7 @@ CELLS = [
     ("cancer", (100,)),
     ("diabetes", (200,)),
 ]
+TABLES = ("heart", "cancer", "diabetes")
 TEST = 400
 ROLES = ("majority", "scratch", "classical", "probe", "shipped")
 MARK = "<!-- suite -->"
@@ -153,7 +154,11 @@ def ranks(rows: list[dict[str, Any]]) -> str:
         behind = f"{100 * (ahead < -1).mean():.0f} % | {sum(m < -1 for m in means)} of {len(means)}"
         told = f"{ahead.mean():+.1f} | {behind}" if names[k] != "headstart" else "| | "
         lines.append(f"| {names[k]} | {place[k]:.2f} | {done.sum()} of {len(done)} | {told} |")
-    return "\n".join(lines)
+    probed = [r for r in good if r["set"] not in TABLES and "linear_probe" in r["trials"]]
+    ahead = 100 * np.mean([r["shipped"] - r["trials"]["linear_probe"] for r in probed])
+    return "\n".join(
+        [*lines, "", f"Of texts and pictures alone headstart is ahead of the linear probe by {ahead:+.1f} points."]
+    )
 
 
 def duels(rows: list[dict[str, Any]]) -> str:

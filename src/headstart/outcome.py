@@ -93,17 +93,17 @@ def _fitted(seen: Seen, trial: Trial, ground: Field, plan: Plan, kept: Path) -> 
     data, contender = seen.data, trial.contender
     backbone = backbones.get(contender.backbone, data)
     technique = contender.build(**trial.params)
-    source = seen.whole if contender.role == "classical" else data
-    known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
+    if contender.cost <= 2:
+        source = seen.whole if contender.role == "classical" else data
+        known = source.take(np.sort(np.concatenate([source.rows_of("train"), source.rows_of("valid")])))
+    else:
+        known = data.take(data.sample("valid", FEW))
+    read = seen.get(backbone, known, trial.cut)
     assert known.target is not None
     if contender.cost <= 2:
-        read = seen.get(backbone, known, trial.cut)
         learn(technique, read, known.target, np.arange(len(known)), known.domain)
     else:
         technique.restore(load_state(kept), lambda: backbone.suffix(trial.cut))
-        known = data.take(data.sample("valid", FEW))
-        read = seen.get(backbone, known, trial.cut)
-    assert known.target is not None
     assert data.target_kind is not None
     card = Card(
         backbone=contender.backbone, technique=contender.name, cut=trial.cut, params=trial.params,

@@ -182,7 +182,7 @@ class WithoutSource(Job):
         """The model with its new head, or with what comes before and after its own, saved and loaded back."""
         card = replace(model.card, headstart=headstart.__version__, temperature=chosen.temperature, adapted_by=method)
         technique = model.technique.headed(chosen.head) if chosen.is_new else chosen.head
-        if technique is not model.technique and not technique.tunes:
+        if chosen.is_new and not technique.tunes:
             card = replace(card, technique=HEAD, params=chosen.head.get_params())
         if chosen.way is not None:
             card = replace(card, adapter=f"source_free.{method}", adapter_params=chosen.way.get_params())

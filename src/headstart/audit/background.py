@@ -1,4 +1,4 @@
-"""Does what surrounds the object of a picture, or a mark in one of its corners, decide what the model says?"""
+"""Does what lies beside the object of a picture decide what the model says?"""
 
 from __future__ import annotations
 

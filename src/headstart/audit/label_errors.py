@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from scipy.special import softmax
 from scipy.stats import chi2
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_predict
 
 from headstart._words import counted
 from headstart.audit._base import LEVEL, TOLD, Check, Evidence, Finding
@@ -16,10 +17,11 @@ from headstart.audit._vectors import MOST, principal, some, vectors
 from headstart.errors import NotApplicable
 from headstart.selection.calibration import apply
 
-FOLDS = 5
+FOLDS, TIMES = 5, 4  # and how many foldings the second model's answers are the mean of
 DIRECTIONS = 50
 NAMED = 50
 TEMPERATURES = np.geomspace(1 / 4, 3, 25)
+TINY = 1e-12  # the least probability: its logarithm must be a number
 PAIRS = 12  # of classes that are taken for one another, the most frequent
 
 
@@ -32,10 +34,11 @@ class LabelErrors(Check):
     off the diagonal of the confident joint. Classes that overlap have such rows too. So a test comes first: where
     labels are right, the share of right answers goes to 1 as rows lie deeper in a class; where a share of the labels
     is wrong, it stays below by that share, however deep they lie. A second model, which learns without the named rows,
-    says how deep; the lapse rate (Wichmann and Hill, The Psychometric Function, 2001) is fitted to its answers, and the
-    finding needs a likelihood ratio against a lapse of 0 at `level`. From `share` lapses on it is a warning. Not for
-    rows with several labels, nor for numbers. Where classes overlap everywhere, wrong labels cannot be told from them
-    and little is found; labels that are wrong in the same way everywhere look right.
+    says how deep, as the mean of several foldings; the lapse rate (Wichmann and Hill, The Psychometric Function, 2001)
+    is fitted to its answers, and the finding needs a likelihood ratio against a lapse of 0 at `level`. From `share`
+    lapses on it is a warning. Not for rows with several labels, nor for numbers. Where classes overlap everywhere,
+    wrong labels cannot be told from them and little is found; labels that are wrong in the same way everywhere look
+    right.
 
     >>> from headstart.audit._example import evidence
     >>> LabelErrors()(evidence())
@@ -65,7 +68,7 @@ class LabelErrors(Check):
         head = LogisticRegression(C=0.1, max_iter=200, tol=1e-3)
         scores = cross_val_predict(head, X / X[:, -1].std(), y, cv=folds, method="predict_proba")
         named, suggested = issues(scores, y)
-        lapse, p = lapses(_deep(X, y, named, folds), y)
+        lapse, p = lapses(_deep(X, y, named, evidence.seed), y)
         if p > self.level or not len(named):
             return []
         pairs = Counter(zip(y[named].tolist(), suggested.tolist(), strict=True)).most_common(PAIRS)
@@ -117,23 +120,27 @@ def _confident(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.asarray(reached.any(1)), np.where(reached, scores, -1).argmax(1)
 
 
-def _deep(X: np.ndarray, y: np.ndarray, named: np.ndarray, folds: StratifiedKFold) -> np.ndarray:
+def _deep(X: np.ndarray, y: np.ndarray, named: np.ndarray, seed: int) -> np.ndarray:
     """Out-of-fold probabilities of a Gaussian model that learns from all rows but the named ones."""
     trusted = np.ones(len(y), dtype=bool)
     trusted[named] = False
-    scores = np.zeros((len(y), int(y.max()) + 1))
+    trusted |= np.bincount(y[trusted], minlength=int(y.max()) + 1)[y] < 2 * FOLDS  # a class must be left to learn from
+    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=TIMES, random_state=seed)
+    logits = np.zeros((len(y), int(y.max()) + 1))
     for known, held in folds.split(X, y):
         some = known[trusted[known]]
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(X[some], y[some])
-        scores[np.ix_(held, model.classes_)] = model.predict_proba(X[held])
-    return scores
+        scores = np.full((len(held), logits.shape[1]), TINY)
+        scores[:, model.classes_] = model.predict_proba(X[held])
+        logits[held] += np.log(np.maximum(scores, TINY)) / TIMES
+    return np.asarray(softmax(logits, axis=1))
 
 
 def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """The share of labels that no certainty explains, and its p-value: the ratio of likelihoods with and without it.
 
-    The chance to be right is (1 - lapse) times the largest probability at some temperature, of 3 at most: models are
-    too sure, and with many classes not in the odds of the first alone. A lapse of 0 lies on the border of what is
+    A lapse gives the row any other label. The largest probability is taken at some temperature, of 3 at most: models
+    are too sure, and with many classes not in the odds of the first alone. A lapse of 0 lies on the border of what is
     possible, so that the ratio follows half a chi-squared law (Self and Liang 1987).
 
     >>> y = np.arange(400) % 2
@@ -148,7 +155,8 @@ def lapses(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     shares = np.array([0.0, *np.geomspace(1e-4, 0.5, 60)])
     loss = np.empty((len(TEMPERATURES), len(shares)))
     for i, temperature in enumerate(TEMPERATURES):
-        chance = (1 - shares) * apply(scores, temperature).max(1)[:, None]
+        sure = apply(scores, temperature).max(1)[:, None]
+        chance = (1 - shares) * sure + shares * (1 - sure) / (scores.shape[1] - 1)
         loss[i] = -np.log(np.clip(np.where(right, chance, 1 - chance), 1e-12, 1)).sum(0)
     ratio = 2 * float(loss[:, 0].min() - loss.min())
     lapse = float(shares[np.unravel_index(int(loss.argmin()), loss.shape)[1]])

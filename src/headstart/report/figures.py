@@ -12,7 +12,7 @@ from math import ceil, floor, log, log10
 from typing import Any
 
 Row = dict[str, Any]
-COLOURS = 10  # classes c0 to c9 of page.css
+COLOURS, FIFTHS = 10, 5  # classes c0 to c9 of page.css, and q0 to q4 from small to large
 
 
 def whiskers(rows: Sequence[Row], *, low: float, high: float, zero: float | None = None) -> str:
@@ -132,21 +132,38 @@ def reliability(bins: Sequence[Row]) -> str:
     return svg(size, size, out, "reliability diagram", natural=True)
 
 
-def scatter_map(view: Row) -> str:
-    """Rows in two dimensions, coloured by class; test rows that the model got wrong carry a ring."""
+def palette(labels: Sequence[str], *, numbers: bool = False) -> dict[str, tuple[str, str]]:
+    """The colour of each label and what the legend says of that colour; numbers are coloured by fifths of the rows.
+
+    >>> palette(["cat", "dog", "cat"])
+    {'cat': ('c0', 'cat'), 'dog': ('c1', 'dog')}
+    >>> palette([str(n) for n in range(10)], numbers=True)["9"]
+    ('q4', '8 to 9')
+    """
+    if not numbers:
+        return {label: (f"c{i % COLOURS}", label) for i, label in enumerate(sorted(set(labels)))}
+    ranked, found = sorted(labels, key=float), dict[str, tuple[str, str]]()
+    for k in range(FIFTHS):
+        part = ranked[k * len(ranked) // FIFTHS : (k + 1) * len(ranked) // FIFTHS]
+        for label in part:
+            found.setdefault(label, (f"q{k}", f"{float(part[0]):.4g} to {float(part[-1]):.4g}"))
+    return found
+
+
+def scatter_map(view: Row, *, numbers: bool = False) -> str:
+    """Rows in two dimensions, coloured by `palette`; test rows that the model got wrong carry a ring."""
     width, height, pad = 760, 520, 16
     left, bottom = min(view["x"]), min(view["y"])
     wide, high = (max(view["x"]) - left) or 1.0, (max(view["y"]) - bottom) or 1.0
-    order = {c: i for i, c in enumerate(sorted(set(view["label"])))}
-    out = []
+    colours, out = palette(view["label"], numbers=numbers), []
     for x, y, label, split, wrong, name in zip(
         *(view[k] for k in ("x", "y", "label", "split", "wrong", "name")), strict=True
     ):
         cx, cy = pad + (x - left) / wide * (width - 2 * pad), pad + (y - bottom) / high * (height - 2 * pad)
         told = escape(f"{name}: {label} ({split}{', answered wrongly' if wrong else ''})"[:200])
-        kind = f"p c{order[label] % COLOURS}{' wrong' if wrong else ''}"
+        kind = f"p {colours[label][0]}{' wrong' if wrong else ''}"
         out.append(f'<circle class="{kind}" cx="{cx:.0f}" cy="{cy:.0f}" r="{5 if wrong else 3.2}" data-t="{told}"/>')
-    return svg(width, height, out, "map of the rows: near points are alike to the network", name="map")
+    return svg(width, height, out, "map of the rows: near points are alike to the model", name="map")
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:

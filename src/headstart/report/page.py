@@ -42,7 +42,8 @@ def html(result: Result, evidence: dict[str, Any]) -> str:
     template = environment().get_template("page.html.j2")
     helped = str(result.verdict.get("helped"))
     decision = result.adaptation.get("decision")
-    badge = f"adaptation {decision}" if decision else BADGES.get(helped, "no evidence either way")
+    open_ = "no verdict" if result.verdict.get("gain") is None else "no evidence either way"
+    badge = f"adaptation {decision}" if decision else BADGES.get(helped, open_)
     headline = result.verdict.get("words") or "This run has no verdict."
     if told := result.repair:
         decision, headline = told["decision"], f"{told['decision'].capitalize()}: {told['why']}."
@@ -178,10 +179,14 @@ def _figures(result: Result, evidence: dict[str, Any]) -> dict[str, Any]:
     if view := evidence.get("map"):
         drawn_rows, rows = len(view["x"]), result.data.get("rows", 0)
         some = "" if drawn_rows >= rows else f" {drawn_rows:,} of {rows:,} rows are shown, test rows first."
+        numbers = result.data.get("target_kind") == "number"
+        legend = sorted(set(figures.palette(view["label"], numbers=numbers).values()))
+        missed = "missed by more than the target's standard deviation" if numbers else "that were answered wrongly"
         drawn |= {
-            "map": Markup(figures.scatter_map(view)),
-            "map_words": "Rows that are alike to the network lie close together; colours are classes, rings are test"
-            " rows that were answered wrongly." + some,
+            "map": Markup(figures.scatter_map(view, numbers=numbers)),
+            "map_legend": legend if len(legend) <= figures.COLOURS else [],
+            "map_words": "Rows that are alike to the model lie close together; colours are"
+            f" {'fifths of the target' if numbers else 'classes'}, rings are test rows {missed}.{some}",
         }
     return drawn
 

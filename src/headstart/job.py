@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from headstart import backbones
 from headstart._compute import give_back, threads
 from headstart._entries import CLASSICAL, FLOOR, allowed, asked
-from headstart._journal import Journal, holds
+from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations import engine
@@ -26,7 +26,7 @@ from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
-from headstart.data.frames import written
+from headstart.data.frames import places
 from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
@@ -67,12 +67,11 @@ def run(
     `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was, and a complete
     one is given back. Raises DataError for rows or targets that cannot be used, PlanError for options that do not fit.
     """
+    frames: dict[Path, Any] = {}
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        if not isinstance(data, str | Path):
-            out = Path(options.get("out", Plan.out))
-            data = written(data, out / "data.jsonl", keep=holds(out))  # a run keeps its rows
-        data = Plan(data=str(data), budget=budget, **options)
+        (data,), frames = places(Path(options.get("out", Plan.out)), data=data)
+        data = Plan(data=data, budget=budget, **options)
     for name in data.techniques:
         if make(name).needs_target:
             raise PlanError(
@@ -84,6 +83,7 @@ def run(
         return Result.load(Path(data.out))
     job = Job(data, listener or Listener(), resume=resume, cache=cache, spent=spent)
     with threadpool_limits(threads()), job:
+        job.journal.keep_rows(frames)
         return job.go()
 
 

@@ -173,6 +173,12 @@ def test_a_refused_run_leaves_its_folder_as_it_was(place: Path, tmp_path: Path) 
     for name in ("new", "mine"):
         with pytest.raises(DataError, match="no column 'nope'"):
             headstart.run(place / "reviews.csv", target="nope", out=str(tmp_path / name))
+        with pytest.raises(DataError, match="no column 'nope'"):
+            headstart.run(reviews(), target="nope", out=str(tmp_path / name))
+        with pytest.raises(PlanError, match="headstart adapt"):
+            headstart.run(reviews(), techniques="dann", out=str(tmp_path / name))
+        with pytest.raises(DataError, match="no column 'nope'"):
+            headstart.adapt(reviews(), reviews(), label="nope", out=str(tmp_path / name))
     assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == ["mine", "mine/notes.txt"]
     plan = Plan(str(place / "reviews.csv"), target="mood", out=str(tmp_path / "begun"))
     Job(plan, Listener()).stop()  # killed before anything was kept

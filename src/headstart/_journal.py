@@ -125,10 +125,17 @@ class Journal:
         """Let others go on with the run."""
         self._lock.release()
 
-    def withdraw(self) -> None:
-        """The run was refused: where it kept nothing to go on with, its folder is free again."""
+    def withdraw(self, *, for_good: bool = False) -> None:
+        """The run was refused: where it kept nothing to go on with, its folder is free again.
+
+        `for_good` where going on with the same options would be refused as well: then only trainings are worth keeping.
+        """
         self.leave()
-        if self._own and not holds(self.out, type(self._plan)):
+        if for_good:
+            is_useful = any(path.exists() for path in (self.folder / "trials", self.out / "result.json"))
+        else:
+            is_useful = holds(self.out, type(self._plan))
+        if self._own and not is_useful:
             shutil.rmtree(self.folder, ignore_errors=True)
             for file in (*self._rows, self.out / "plan.toml"):
                 file.unlink(missing_ok=True)

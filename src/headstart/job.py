@@ -31,7 +31,7 @@ from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
 from headstart.data.views import view
-from headstart.errors import HeadstartError, PlanError
+from headstart.errors import DataError, HeadstartError, PlanError
 from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
@@ -107,8 +107,8 @@ class Job:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind and issubclass(kind, HeadstartError):
-            self.journal.withdraw()
+        if kind and issubclass(kind, HeadstartError):  # of another kind than these two, the world may be mended
+            self.journal.withdraw(for_good=issubclass(kind, DataError | PlanError))
         self.stop()
 
     def go(self) -> Result:
@@ -119,6 +119,7 @@ class Job:
         with self._stage("choose the pre-trained model"):
             backbone, shortlist = self._choose(data)
             rows, backbone = self._afford(data, backbone)
+            allowed(self.plan, rows, backbone)  # what cannot run is refused before all rows are read
             told = self._forecast(rows, backbone, shortlist)
         with self._stage("read features", self._reading(rows, backbone)):
             seen = self._features(data, rows, backbone)

@@ -24,7 +24,7 @@ from headstart import backbones
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart.data.read import read
-from headstart.errors import DataError, HeadstartError, ModelError, PlanError
+from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError
 from headstart.job import Job
 from headstart.plan import Plan
 from headstart.selection.contender import Contender
@@ -118,6 +118,21 @@ def test_a_technique_that_does_not_fit_says_why_and_what_would(place: Path, tmp_
             place / "reviews.csv", target="mood", out=str(tmp_path / "x"), cache=str(place / "cache"), budget="60s",
             techniques=("stoch_norm",),
         )  # fmt: skip
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_refusal_takes_nothing_away_that_a_resume_could_use(tmp_path: Path) -> None:
+    """A finished trial, and rows that were read before something else than an option was in the way."""
+    for name, error, has_trial, stays in (
+        ("a", PlanError, True, True), ("b", PlanError, False, False), ("c", StoreError, False, True),
+    ):  # fmt: skip
+        job = Job(Plan("x.csv", out=str(tmp_path / name)), Listener())
+        job.journal.once("data", lambda: "known")
+        if has_trial:
+            job.journal.keep(Trial(Contender("minilm", "knn", "pretrained")), "key")
+        with pytest.raises(error), job:
+            raise error("refused")
+        assert (tmp_path / name / "plan.toml").exists() == stays
 
 
 def test_the_loaded_model_answers_as_the_run_did(finished: Path) -> None:

@@ -53,6 +53,7 @@ TAIL, TAIL_SECONDS = 0.14, 11.0  # of the budget, at least, are kept for the tes
 CLOSING, WHY_SHARE = 2.0, 0.04  # seconds to draw and write; of the budget, at least, explain mistakes
 OVER = 0.1  # of the budget: no further beyond it
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
+FIRST_SHARE = 0.8  # of what is left for the first rows: heads on so few cost little, and without them none is learnt
 
 
 def run(
@@ -197,7 +198,7 @@ class Job:
         return data
 
     def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]]]:
-        """Rank the candidates on some training rows."""
+        """Rank the candidates on some training rows; of an only one, all that will be read of them is kept at once."""
         plain = backbones.classical(data.modality)
         names = [n for n in self.plan.backbones or backbones.candidates(data.modality) if n != plain]
         if not names:
@@ -211,8 +212,8 @@ class Job:
         def look(rows: int) -> Dataset:
             train = data.take(data.sample("train", rows))
             for name in names:
-                start = time.monotonic()
-                seen[name] = self._get(backbones.get(name), train, "pooled")
+                start, reader = time.monotonic(), backbones.get(name)
+                seen[name] = self._get(reader, train, "pooled", *(self._cuts(reader, data) if len(names) == 1 else ()))
                 spent[name] += time.monotonic() - start
             return train
 
@@ -236,26 +237,27 @@ class Job:
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
         new = self.store.unread(reader, data, self._cuts(reader, data), precision=self.plan.precision)
         if len(new) and reader.name not in self.store.speed:
-            self._get(reader, data.take(new[: 2 * PILOT]), "pooled")
+            self._get(reader, data.take(new[: 2 * PILOT]), "pooled", *self._cuts(reader, data))
         rate = self.store.speed.get(reader.name)  # of what is never kept, none is known: it is read in no time
-        late = FEATURE_SHARE * self.clock.left(keep=self.tail)  # where loading alone took its share
-        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), late, 0.0)
-        able = len(data) if rate is None or len(new) <= rate * time_for_it else int(rate * time_for_it)
+        left, least = max(self.clock.left(keep=self.tail), 0.0), min(LEAST_ROWS, len(data) // 2)
+        usual = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), FEATURE_SHARE * left)  # loading took much
+        able = _able(data, new, rate, usual)
+        if backbone and able < least:
+            able = min(least, _able(data, new, rate, FIRST_SHARE * left))
         fits = self.journal.once("rows" if backbone else "rows-classical", lambda: able)
         if fits >= len(data):
             return data, backbone
-        if backbone and fits < min(LEAST_ROWS, len(data) // 2):
+        if backbone and fits < least:
             self.listener.say(
                 f"the budget does not allow reading features of {min(LEAST_ROWS, len(data)):,} rows"
                 f" ({rate:.0f} a second): no pre-trained model takes part; raise --budget to let one"
             )
             return self._afford(data, None)
-        keep = [data.sample(s, max(30, fits * len(data.rows_of(s)) // len(data))) for s in SPLITS]
         self.listener.say(
             f"the budget allows reading features of about {fits:,} of {len(data):,} rows in its share of the time:"
             " a fixed sample is used; raise --budget to use all"
         )
-        return data.take(np.sort(np.concatenate(keep))), backbone
+        return data.take(data.some(fits)), backbone
 
     def _reading(self, data: Dataset, backbone: Backbone | None) -> float | None:
         """Seconds until the features of these rows have been read, as far as they are not known."""
@@ -362,6 +364,14 @@ class Job:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
         progress, precision = self.listener.progress, self.plan.precision
         return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
+
+
+def _able(data: Dataset, new: np.ndarray, rate: float | None, time_for_it: float) -> int:
+    """How many rows can be had in so many seconds, at `rate` a second for those that are `new`."""
+    if rate is None or len(new) <= rate * time_for_it:
+        return len(data)
+    some = int(rate * time_for_it)
+    return some + int(np.isin(data.some(some), new, invert=True).sum())
 
 
 def _is_complete(plan: Plan) -> bool:

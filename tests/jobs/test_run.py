@@ -23,9 +23,10 @@ import headstart
 from headstart import backbones
 from headstart._journal import Journal
 from headstart._listen import Listener
+from headstart.data.dataset import SPLITS
 from headstart.data.read import read
 from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError
-from headstart.job import Job
+from headstart.job import PILOT, Job
 from headstart.plan import Plan
 from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
@@ -74,6 +75,40 @@ def test_only_rows_that_the_budget_allows_are_read(place: Path) -> None:
         job.store.speed = {}
         again, _ = job._afford(data, None)  # settled once, and nothing is read for it
         assert set(again.ids) == set(some.ids)
+    finally:
+        job.stop()
+
+
+@pytest.mark.parametrize(("rate", "rows"), [(3.0, None), (4.0, 200), (6.0, 222)])
+def test_the_first_rows_may_take_most_of_the_time_and_known_ones_take_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, rows: int | None
+) -> None:
+    """Of 49 s, 27 are for features; where they bring no 200 rows beside the 60 that are known, 39 are for those."""
+    reviews(600).to_csv(tmp_path / "a.csv", index=False)
+    job = Job(Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"), budget=60), Listener())
+    try:
+        data, backbone = job._read(), backbones.get("minilm")
+        known = data.sample("train", 60)
+        monkeypatch.setattr(job.store, "unread", lambda *_, **__: np.setdiff1d(np.arange(600), known))
+        monkeypatch.setattr(job.clock, "elapsed", lambda: 0.0)
+        job.store.speed = {"minilm": rate}
+        some, reader = job._afford(data, backbone)
+        assert (reader is None) == (rows is None)
+        assert len(some) == pytest.approx(rows or 600, abs=len(SPLITS))
+    finally:
+        job.stop()
+
+
+def test_what_an_only_candidate_is_looked_at_for_is_not_read_again(place: Path, tmp_path: Path) -> None:
+    plan = Plan(str(place / "reviews.csv"), target="mood", out=str(tmp_path / "run"), budget=60)
+    job = Job(plan, Listener(), cache=str(tmp_path / "cache"))
+    try:
+        data = job._read()
+        reader, shortlist = job._choose(data)
+        assert reader is not None
+        cuts = job._cuts(reader, data)
+        assert len(cuts) > 1
+        assert len(data) - len(job.store.unread(reader, data, cuts)) == shortlist[0]["rows"] >= PILOT
     finally:
         job.stop()
 

@@ -186,7 +186,7 @@ store.ActivationStore(Path({str(tmp_path)!r})).get(get("minilm"), texts(20000), 
 def test_the_converted_network_is_an_entry_that_can_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_chosen", {})
     keep, minilm = ActivationStore(tmp_path), get("minilm")
-    keep.get(minilm, texts(engine.FEW), {"pooled"})
+    keep.get(minilm, texts(engine.FEW * engine.ANEW), {"pooled"})
     by_kind = {e["kind"]: e for e in keep.entries()}
     assert set(by_kind) == {"vector", "network"}
     assert by_kind["network"]["bytes"] > by_kind["vector"]["bytes"]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -136,8 +137,10 @@ class Job:
             left = max(self.clock.left() / 2, 1.0)  # the report needs its share
             result = conclude(seen, trials, chosen, model, scores, ground, self.plan, left=left)
         with self._stage("report"):
-            curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
-            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why())
+            left_for_it = partial(self.clock.left, keep=WHY_SHARE)
+            curve = labels_curve(seen, trials, self.plan.seed, left_for_it) if left_for_it() > 0 else {}
+            pace = 1 / self.store.speed.get(model.card.backbone, np.inf)
+            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why(), pace=pace)
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist, told)

@@ -178,7 +178,7 @@ class Explainer:
     @property
     def seconds(self) -> float:
         """What one explanation takes at least, by the pace; a slope costs as much as three rows."""
-        if self.cheap:
+        if self.cheap or not self.pace:
             return 0.0
         slopes = STEPS[0] if self.model.card.modality == "text" else 1
         return self.pace * (DEAR if isinstance(self.whole, NotApplicable) else 3 * slopes)

@@ -113,7 +113,7 @@ class Trained(Technique, Learner):
         if len(y) >= self.few:
             keep, rest = _hold_out(aim, recipe.seed, self.held_share)
         held = (X[rest], aim[rest]) if len(rest) else None
-        if recipe.seconds is not None:  # many rows of a slow network use them up; few at once may be slower by half
+        if recipe.seconds is not None:  # many rows may use them up; of few at once, one may take twice as long
             _in_time(_glance(network, X[keep]) / 2 * (min(MOST, len(keep)) + AFTER * len(y)), recipe.seconds)
         pace = standardise(network, X[keep])
         self.begin(network, X[keep], aim[keep])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from safetensors.numpy import load_file, save_file
 
+from headstart.data.frames import written
 from headstart.errors import PlanError
 from headstart.model import save_state
 from headstart.plan import Plan
@@ -63,6 +64,14 @@ class Journal:
                 left.unlink()
         begun.write_text(plan.to_toml(), encoding="utf-8")
         self._spent = self.folder / "spent.json"
+        self._rows: list[Path] = []
+
+    def keep_rows(self, frames: Mapping[Path, Any]) -> None:
+        """Write data frames into their files beside the run, unless it is gone on with and has its rows."""
+        has_them = holds(self.out, type(self._plan))
+        for file, frame in frames.items():
+            written(frame, file, keep=has_them)
+            self._rows.append(file)
 
     @property
     def spent(self) -> float:
@@ -116,12 +125,20 @@ class Journal:
         """Let others go on with the run."""
         self._lock.release()
 
-    def withdraw(self) -> None:
-        """The run was refused: where it kept nothing to go on with, its folder is free again."""
+    def withdraw(self, *, for_good: bool = False) -> None:
+        """The run was refused: where it kept nothing to go on with, its folder is free again.
+
+        `for_good` where going on with the same options would be refused as well: then only trainings are worth keeping.
+        """
         self.leave()
-        if self._own and not holds(self.out, type(self._plan)):
+        if for_good:
+            is_useful = any(path.exists() for path in (self.folder / "trials", self.out / "result.json"))
+        else:
+            is_useful = holds(self.out, type(self._plan))
+        if self._own and not is_useful:
             shutil.rmtree(self.folder, ignore_errors=True)
-            (self.out / "plan.toml").unlink(missing_ok=True)
+            for file in (*self._rows, self.out / "plan.toml"):
+                file.unlink(missing_ok=True)
             if not any(self.out.iterdir()):
                 self.out.rmdir()
 

@@ -13,14 +13,13 @@ from headstart import _discover, backbones
 from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
 from headstart._compute import threads
 from headstart._entries import readable
-from headstart._journal import holds
 from headstart._listen import Listener
 from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, finite, guess, sharpness
 from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD
 from headstart.audit._shift import shift
 from headstart.data.dataset import Dataset
-from headstart.data.frames import written
+from headstart.data.frames import places
 from headstart.data.read import read_rows
 from headstart.errors import DataError, PlanError
 from headstart.evidence import both_domains, show
@@ -53,17 +52,14 @@ def adapt(
     of the target are read after everything was decided, to say how right it was.
     Writes what `run` writes; `result.adaptation` holds the decision. Raises DataError for rows that cannot be used.
     """
+    frames: dict[Path, Any] = {}
     if not isinstance(source, AdaptationPlan):
         if isinstance(target, str) and not target:
             raise PlanError("no target", expected="rows of the other domain", do="headstart.adapt(source, target)")
         budget = seconds(options.pop("budget", Plan.budget))
         label = options.pop("label", None)
-        given, out = {"data": source, "target": target}, Path(options.get("out", Plan.out))
-        a, b = (
-            v if isinstance(v, str | Path) else written(v, out / f"{k}.jsonl", keep=holds(out, AdaptationPlan))
-            for k, v in given.items()
-        )
-        source = AdaptationPlan(data=str(a), adapt_to=str(b), target=label, budget=budget, **options)
+        (a, b), frames = places(Path(options.get("out", Plan.out)), data=source, target=target)
+        source = AdaptationPlan(data=a, adapt_to=b, target=label, budget=budget, **options)
     if source.source_free and (more := [k for k in OF_THE_RUN if getattr(source, k)]):
         raise PlanError(f"{', '.join(more)} with a run", expected="those of the run", do="leave them out")
     if plain := [spec for spec in source.techniques if not make(spec).needs_target]:
@@ -72,6 +68,7 @@ def adapt(
     kind = WithoutSource if source.source_free else _Adaptation
     job = kind(source, listener or Listener(), cache=cache)
     with threadpool_limits(threads()), job:
+        job.journal.keep_rows(frames)
         return job.adapt(score_target=score_target)
 
 

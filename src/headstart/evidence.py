@@ -30,11 +30,11 @@ Left = Callable[[], float]  # seconds
 
 def gather(
     data: Dataset, pooled: Activations, model: Model, scores: np.ndarray, curve: dict[str, Any], *,
-    left: Left | None = None,
+    left: Left | None = None, pace: float = 0.0,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that report.html draws, from the pooled activations of all rows and the scores of the test rows.
 
-    Mistakes are explained while seconds are `left`; not at all without it.
+    Mistakes are explained while seconds are `left`, at a `pace` of so many for a row; not at all without `left`.
     """
     assert data.target is not None
     test = data.rows_of("test")
@@ -49,7 +49,7 @@ def gather(
         evidence["scatter"] = {"true": y.tolist(), "predicted": scores[:, 0].tolist()}
     else:
         evidence["calibration"] = _calibration(scores, y, model.last_temperature)
-    evidence |= _mistakes(data, vectors, scores, model, left)
+    evidence |= _mistakes(data, vectors, scores, model, left, pace)
     if vectors is not None:
         evidence["map"] = _map(data, vectors, _loss(scores, y, str(data.target_kind)) >= 0.5)
     return evidence
@@ -86,13 +86,13 @@ def _loss(scores: np.ndarray, y: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _mistakes(
-    data: Dataset, vectors: np.ndarray | None, scores: np.ndarray, model: Model, left: Left | None
+    data: Dataset, vectors: np.ndarray | None, scores: np.ndarray, model: Model, left: Left | None, pace: float
 ) -> dict[str, Any]:
     """The worst mistakes and the most confused classes, explained where there is time."""
     explainer, why = None, ""
     if left is not None:
         try:
-            explainer = Explainer(model, data.where(split="train"))
+            explainer = Explainer(model, data.where(split="train"), pace)
         except NotApplicable as error:
             why = str(error)
     shown, missing = mistakes(data, vectors, scores, explainer, left=left)

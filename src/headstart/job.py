@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from headstart import backbones
 from headstart._compute import give_back, threads
 from headstart._entries import CLASSICAL, FLOOR, allowed, asked
-from headstart._journal import Journal, holds
+from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart._look import looker
 from headstart.activations import engine
@@ -26,12 +27,12 @@ from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
-from headstart.data.frames import written
+from headstart.data.frames import places
 from headstart.data.read import read
 from headstart.data.sites import domains_of, unlabelled
 from headstart.data.splits import units
 from headstart.data.views import view
-from headstart.errors import HeadstartError, PlanError
+from headstart.errors import DataError, HeadstartError, PlanError
 from headstart.evidence import gather, suspects
 from headstart.outcome import Seen, conclude, labels_curve, ship, tested
 from headstart.plan import Plan, seconds
@@ -53,6 +54,7 @@ TAIL, TAIL_SECONDS = 0.14, 11.0  # of the budget, at least, are kept for the tes
 CLOSING, WHY_SHARE = 2.0, 0.04  # seconds to draw and write; of the budget, at least, explain mistakes
 OVER = 0.1  # of the budget: no further beyond it
 FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
+FIRST_SHARE = 0.8  # of what is left for the first rows: heads on so few cost little, and without them none is learnt
 
 
 def run(
@@ -67,12 +69,11 @@ def run(
     `model/` and `report.html` under `out`. With `resume`, a run that was stopped goes on where it was, and a complete
     one is given back. Raises DataError for rows or targets that cannot be used, PlanError for options that do not fit.
     """
+    frames: dict[Path, Any] = {}
     if not isinstance(data, Plan):
         budget = seconds(options.pop("budget", Plan.budget))
-        if not isinstance(data, str | Path):
-            out = Path(options.get("out", Plan.out))
-            data = written(data, out / "data.jsonl", keep=holds(out))  # a run keeps its rows
-        data = Plan(data=str(data), budget=budget, **options)
+        (data,), frames = places(Path(options.get("out", Plan.out)), data=data)
+        data = Plan(data=data, budget=budget, **options)
     for name in data.techniques:
         if make(name).needs_target:
             raise PlanError(
@@ -84,6 +85,7 @@ def run(
         return Result.load(Path(data.out))
     job = Job(data, listener or Listener(), resume=resume, cache=cache, spent=spent)
     with threadpool_limits(threads()), job:
+        job.journal.keep_rows(frames)
         return job.go()
 
 
@@ -107,8 +109,8 @@ class Job:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind and issubclass(kind, HeadstartError):
-            self.journal.withdraw()
+        if kind and issubclass(kind, HeadstartError):  # of another kind than these two, the world may be mended
+            self.journal.withdraw(for_good=issubclass(kind, DataError | PlanError))
         self.stop()
 
     def go(self) -> Result:
@@ -119,6 +121,7 @@ class Job:
         with self._stage("choose the pre-trained model"):
             backbone, shortlist = self._choose(data)
             rows, backbone = self._afford(data, backbone)
+            allowed(self.plan, rows, backbone)  # what cannot run is refused before all rows are read
             told = self._forecast(rows, backbone, shortlist)
         with self._stage("read features", self._reading(rows, backbone)):
             seen = self._features(data, rows, backbone)
@@ -134,8 +137,10 @@ class Job:
             left = max(self.clock.left() / 2, 1.0)  # the report needs its share
             result = conclude(seen, trials, chosen, model, scores, ground, self.plan, left=left)
         with self._stage("report"):
-            curve = labels_curve(seen, trials, self.plan.seed) if self.clock.left() > 0 else {}
-            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why())
+            left_for_it = partial(self.clock.left, keep=WHY_SHARE)
+            curve = labels_curve(seen, trials, self.plan.seed, left_for_it) if left_for_it() > 0 else {}
+            pace = 1 / self.store.speed.get(model.card.backbone, np.inf)
+            drawn = gather(seen.data, seen.pooled, model, scores, curve, left=self._for_why(), pace=pace)
             drawn["suspects"] = suspects(seen.data, result.findings)
             write_json(self.out / "evidence.json", drawn)
         return self._finish(result, shortlist, told)
@@ -196,7 +201,7 @@ class Job:
         return data
 
     def _choose(self, data: Dataset) -> tuple[Backbone | None, list[dict[str, Any]]]:
-        """Rank the candidates on some training rows."""
+        """Rank the candidates on some training rows; of an only one, all that will be read of them is kept at once."""
         plain = backbones.classical(data.modality)
         names = [n for n in self.plan.backbones or backbones.candidates(data.modality) if n != plain]
         if not names:
@@ -210,8 +215,8 @@ class Job:
         def look(rows: int) -> Dataset:
             train = data.take(data.sample("train", rows))
             for name in names:
-                start = time.monotonic()
-                seen[name] = self._get(backbones.get(name), train, "pooled")
+                start, reader = time.monotonic(), backbones.get(name)
+                seen[name] = self._get(reader, train, "pooled", *(self._cuts(reader, data) if len(names) == 1 else ()))
                 spent[name] += time.monotonic() - start
             return train
 
@@ -235,26 +240,27 @@ class Job:
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
         new = self.store.unread(reader, data, self._cuts(reader, data), precision=self.plan.precision)
         if len(new) and reader.name not in self.store.speed:
-            self._get(reader, data.take(new[: 2 * PILOT]), "pooled")
+            self._get(reader, data.take(new[: 2 * PILOT]), "pooled", *self._cuts(reader, data))
         rate = self.store.speed.get(reader.name)  # of what is never kept, none is known: it is read in no time
-        late = FEATURE_SHARE * self.clock.left(keep=self.tail)  # where loading alone took its share
-        time_for_it = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), late, 0.0)
-        able = len(data) if rate is None or len(new) <= rate * time_for_it else int(rate * time_for_it)
+        left, least = max(self.clock.left(keep=self.tail), 0.0), min(LEAST_ROWS, len(data) // 2)
+        usual = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), FEATURE_SHARE * left)  # loading took much
+        able = _able(data, new, rate, usual)
+        if backbone and able < least:
+            able = min(least, _able(data, new, rate, FIRST_SHARE * left))
         fits = self.journal.once("rows" if backbone else "rows-classical", lambda: able)
         if fits >= len(data):
             return data, backbone
-        if backbone and fits < min(LEAST_ROWS, len(data) // 2):
+        if backbone and fits < least:
             self.listener.say(
                 f"the budget does not allow reading features of {min(LEAST_ROWS, len(data)):,} rows"
                 f" ({rate:.0f} a second): no pre-trained model takes part; raise --budget to let one"
             )
             return self._afford(data, None)
-        keep = [data.sample(s, max(30, fits * len(data.rows_of(s)) // len(data))) for s in SPLITS]
         self.listener.say(
             f"the budget allows reading features of about {fits:,} of {len(data):,} rows in its share of the time:"
             " a fixed sample is used; raise --budget to use all"
         )
-        return data.take(np.sort(np.concatenate(keep))), backbone
+        return data.take(data.some(fits)), backbone
 
     def _reading(self, data: Dataset, backbone: Backbone | None) -> float | None:
         """Seconds until the features of these rows have been read, as far as they are not known."""
@@ -361,6 +367,14 @@ class Job:
         """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
         progress, precision = self.listener.progress, self.plan.precision
         return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
+
+
+def _able(data: Dataset, new: np.ndarray, rate: float | None, time_for_it: float) -> int:
+    """How many rows can be had in so many seconds, at `rate` a second for those that are `new`."""
+    if rate is None or len(new) <= rate * time_for_it:
+        return len(data)
+    some = int(rate * time_for_it)
+    return some + int(np.isin(data.some(some), new, invert=True).sum())
 
 
 def _is_complete(plan: Plan) -> bool:

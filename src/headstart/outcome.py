@@ -204,8 +204,8 @@ def observed(seen: Seen, scores: np.ndarray, score: dict[str, Any], plan: Plan, 
     )  # fmt: skip
 
 
-def labels_curve(seen: Seen, trials: list[Trial], seed: int) -> dict[str, Any]:
-    """Quality against number of labels, for the cheapest heads: pre-trained and classical."""
+def labels_curve(seen: Seen, trials: list[Trial], seed: int, left: Callable[[], float]) -> dict[str, Any]:
+    """Quality against number of labels, for the cheapest heads, pre-trained and classical, in the seconds `left`."""
     data, y, test = seen.data, seen.target, seen.data.rows_of("test")
     plain = [t.contender for t in trials if t.status == "done" and not t.contender.uses_domains]
     classical = [c for c in plain if c.role == "classical"][:1]
@@ -221,7 +221,9 @@ def labels_curve(seen: Seen, trials: list[Trial], seed: int) -> dict[str, Any]:
         return learn
 
     learners = {c.role: learner(c) for c in (*heads, *classical)}
-    return learning_curve(learners, data.rows_of("train"), y, y[test], seen.metric, seed=seed) if learners else {}
+    if not learners:
+        return {}
+    return learning_curve(learners, data.rows_of("train"), y, y[test], seen.metric, seed=seed, left=left)
 
 
 def described(data: Dataset) -> dict[str, Any]:

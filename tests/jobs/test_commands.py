@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import signal
 import subprocess
@@ -87,6 +88,27 @@ def test_predictions_keep_the_order_of_the_folder_and_leave_no_file_out(
     said = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]
     assert [r["prediction"] or "" for r in said] == [r["prediction"] for r in rows]
     assert [r["p:red"] for r in said[:2]] == pytest.approx([float(r["p:red"]) for r in rows[:2]], abs=1e-6)
+
+
+def test_rows_on_standard_input_are_answered_as_those_of_a_file(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths of pictures start at the folder where one is."""
+    text = "name\nphotos/red/1.png\nphotos/gone.png\n" + "photos/blue/2.png\n" * 30
+    (here / "rows.csv").write_text(text)
+    assert command("predict", "runs/photos", "rows.csv") == 0
+    of_file = capsys.readouterr()
+    lines = "".join(json.dumps({"name": cell}) + "\n" for cell in text.split()[1:])
+    for piped in (text, lines):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped.encode())))
+        assert command("predict", "runs/photos", "-") == 0
+        told = capsys.readouterr()
+        assert [r["prediction"] for r in csv.DictReader(told.out.splitlines())] == ["red", "", *["blue"] * 30]
+        if piped == text:
+            assert told == of_file
+    monkeypatch.setattr(sys, "stdin", None)
+    assert command("predict", "runs/photos", "-") == 2
+    assert "nothing came in on standard input" in capsys.readouterr().err
 
 
 def test_a_folder_of_broken_files_alone_is_refused(

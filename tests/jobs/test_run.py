@@ -23,9 +23,10 @@ import headstart
 from headstart import backbones
 from headstart._journal import Journal
 from headstart._listen import Listener
+from headstart.data.dataset import SPLITS
 from headstart.data.read import read
-from headstart.errors import DataError, HeadstartError, ModelError, PlanError
-from headstart.job import Job
+from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError
+from headstart.job import PILOT, Job
 from headstart.plan import Plan
 from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
@@ -78,6 +79,40 @@ def test_only_rows_that_the_budget_allows_are_read(place: Path) -> None:
         job.stop()
 
 
+@pytest.mark.parametrize(("rate", "rows"), [(3.0, None), (4.0, 200), (6.0, 222)])
+def test_the_first_rows_may_take_most_of_the_time_and_known_ones_take_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, rows: int | None
+) -> None:
+    """Of 49 s, 27 are for features; where they bring no 200 rows beside the 60 that are known, 39 are for those."""
+    reviews(600).to_csv(tmp_path / "a.csv", index=False)
+    job = Job(Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"), budget=60), Listener())
+    try:
+        data, backbone = job._read(), backbones.get("minilm")
+        known = data.sample("train", 60)
+        monkeypatch.setattr(job.store, "unread", lambda *_, **__: np.setdiff1d(np.arange(600), known))
+        monkeypatch.setattr(job.clock, "elapsed", lambda: 0.0)
+        job.store.speed = {"minilm": rate}
+        some, reader = job._afford(data, backbone)
+        assert (reader is None) == (rows is None)
+        assert len(some) == pytest.approx(rows or 600, abs=len(SPLITS))
+    finally:
+        job.stop()
+
+
+def test_what_an_only_candidate_is_looked_at_for_is_not_read_again(place: Path, tmp_path: Path) -> None:
+    plan = Plan(str(place / "reviews.csv"), target="mood", out=str(tmp_path / "run"), budget=60)
+    job = Job(plan, Listener(), cache=str(tmp_path / "cache"))
+    try:
+        data = job._read()
+        reader, shortlist = job._choose(data)
+        assert reader is not None
+        cuts = job._cuts(reader, data)
+        assert len(cuts) > 1
+        assert len(data) - len(job.store.unread(reader, data, cuts)) == shortlist[0]["rows"] >= PILOT
+    finally:
+        job.stop()
+
+
 def test_what_costs_nothing_to_read_is_read_when_the_budget_is_over(place: Path) -> None:
     plan = Plan(str(place / "reviews.csv"), target="mood", out=str(place / "over"), budget=1)
     job = Job(plan, Listener(), spent=5)
@@ -118,6 +153,21 @@ def test_a_technique_that_does_not_fit_says_why_and_what_would(place: Path, tmp_
             place / "reviews.csv", target="mood", out=str(tmp_path / "x"), cache=str(place / "cache"), budget="60s",
             techniques=("stoch_norm",),
         )  # fmt: skip
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_refusal_takes_nothing_away_that_a_resume_could_use(tmp_path: Path) -> None:
+    """A finished trial, and rows that were read before something else than an option was in the way."""
+    for name, error, has_trial, stays in (
+        ("a", PlanError, True, True), ("b", PlanError, False, False), ("c", StoreError, False, True),
+    ):  # fmt: skip
+        job = Job(Plan("x.csv", out=str(tmp_path / name)), Listener())
+        job.journal.once("data", lambda: "known")
+        if has_trial:
+            job.journal.keep(Trial(Contender("minilm", "knn", "pretrained")), "key")
+        with pytest.raises(error), job:
+            raise error("refused")
+        assert (tmp_path / name / "plan.toml").exists() == stays
 
 
 def test_the_loaded_model_answers_as_the_run_did(finished: Path) -> None:
@@ -173,6 +223,12 @@ def test_a_refused_run_leaves_its_folder_as_it_was(place: Path, tmp_path: Path) 
     for name in ("new", "mine"):
         with pytest.raises(DataError, match="no column 'nope'"):
             headstart.run(place / "reviews.csv", target="nope", out=str(tmp_path / name))
+        with pytest.raises(DataError, match="no column 'nope'"):
+            headstart.run(reviews(), target="nope", out=str(tmp_path / name))
+        with pytest.raises(PlanError, match="headstart adapt"):
+            headstart.run(reviews(), techniques="dann", out=str(tmp_path / name))
+        with pytest.raises(DataError, match="no column 'nope'"):
+            headstart.adapt(reviews(), reviews(), label="nope", out=str(tmp_path / name))
     assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == ["mine", "mine/notes.txt"]
     plan = Plan(str(place / "reviews.csv"), target="mood", out=str(tmp_path / "begun"))
     Job(plan, Listener()).stop()  # killed before anything was kept

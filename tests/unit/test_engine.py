@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from headstart.activations import engine
-from headstart.activations._openvino import Converted, OpenvinoRoute
+from headstart.activations._openvino import CARD, Converted, OpenvinoRoute
 from headstart.backbones import get
 
 TEXTS = [f"row {i} " + "and more " * (i % 12) for i in range(40)]
@@ -56,6 +56,25 @@ def test_a_route_that_errs_is_refused_and_said(
     assert name == "fp32"
     assert "was refused: cosine" in caplog.text
     assert isinstance(route, engine.TorchRoute)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_network_is_not_converted_for_a_few_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """Unless that was done before."""
+    monkeypatch.setattr(engine, "_chosen", {})
+    monkeypatch.setattr(engine, "_choose", lambda *_: ("fp32", "converted"))
+    if is_kept:
+        (tmp_path / CARD).write_text("{}")
+
+    def route(rows: int) -> Any:
+        return engine.choose(get("minilm"), ["fine"] * rows, ("pooled",), "auto", home=lambda: tmp_path)[1]
+
+    assert (route(engine.FEW) == "converted") == is_kept
+    assert route(engine.FEW * engine.ANEW) == "converted"
+    assert route(engine.FEW) == "converted"  # it is compiled now
+    assert isinstance(route(engine.FEW - 1), engine.TorchRoute)
 
 
 def test_without_openvino_torch_does_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -337,6 +337,14 @@ def test_rows_for_which_there_is_no_time_are_counted() -> None:
     assert "the budget was used up" in why
 
 
+@pytest.mark.parametrize(("pace", "explained"), [(0.0, 1), (0.1, 0)])
+def test_none_is_explained_that_a_slow_network_would_not_end_in_time(pace: float, explained: int) -> None:
+    data = texts()
+    explainer = Explainer(fitted(data, backbones.get("minilm"), "ridge"), data, pace)
+    found, _ = explain(explainer, data, [1], [(1, 0)], left=lambda: 1.0)
+    assert len(found) == explained
+
+
 def test_pairs_are_explained_by_what_their_rows_share() -> None:
     data = texts()
     explainer = Explainer(fitted(data, backbones.get("ngrams", data), "tfidf"))

@@ -11,6 +11,7 @@ from tests.made.network import CLASSES, Convolutions, Source, maps
 from torch import Tensor, nn
 
 from headstart.errors import NotApplicable
+from headstart.techniques import _network as networks
 from headstart.techniques._forgetting import cka
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe, layered
@@ -274,6 +275,23 @@ def test_wise_lies_between_probe_and_fine_tuning() -> None:
     standardise(network, X)
     fit_head(network, X, y, "label", 0)
     assert start["head.weight"].shape == network.head.weight.shape
+
+
+def test_a_network_that_is_too_slow_is_left_after_a_glance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after the many rows that its pace is taken of."""
+    X, y = maps(300)
+    read: list[int] = []
+    clock = iter(range(0, 10**6, 50))
+
+    def slow(network: Any, rows: Any, **_: Any) -> np.ndarray:
+        read.append(len(rows))
+        return np.zeros((len(rows), 8), dtype=np.float32)
+
+    monkeypatch.setattr(networks, "outputs", slow)
+    monkeypatch.setattr(networks.time, "monotonic", lambda: next(clock))
+    with pytest.raises(NotApplicable, match="are over before anything is trained"):
+        Full(**SHORT).set_params(seconds=60).fit(X, y)
+    assert sum(read) <= 2 + networks.GLANCE
 
 
 def test_a_soup_is_the_mean_of_its_runs() -> None:

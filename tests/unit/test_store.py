@@ -50,6 +50,24 @@ def test_adding_rows_computes_those_rows(tmp_path: Path, calls: list[int]) -> No
     np.testing.assert_array_equal(np.asarray(again)[:10], np.asarray(first))
 
 
+def test_words_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And looked up for any of the rows, unless they would fill the memory; a store that keeps nothing keeps none."""
+    ngrams, counted = get("ngrams"), []
+    real = type(ngrams).features
+    monkeypatch.setattr(type(ngrams), "features", lambda self, rows: counted.append(len(rows)) or real(self, rows))
+    keep, some = ActivationStore(tmp_path), np.array([7, 2, 2, 11])
+    for rows in (texts(10), texts(13), texts(13), texts(13).take(some)):
+        last = keep.get(ngrams, rows, {"pooled"})["pooled"].values
+    assert counted == [10, 13]
+    assert (last != real(ngrams, texts(13).rows)[some]).nnz == 0
+    monkeypatch.setattr(store, "AT_HAND", 100)
+    for other in (ActivationStore(tmp_path), ActivationStore.live()):
+        counted.clear()
+        for _ in range(2):
+            other.get(ngrams, texts(5), {"pooled"})
+        assert counted == [5, 5]
+
+
 def test_what_is_not_known_yet_can_be_asked_for(tmp_path: Path, calls: list[int]) -> None:
     keep, minilm = ActivationStore(tmp_path), get("minilm")
     keep.get(minilm, texts(10), {"pooled"})
@@ -168,7 +186,7 @@ store.ActivationStore(Path({str(tmp_path)!r})).get(get("minilm"), texts(20000), 
 def test_the_converted_network_is_an_entry_that_can_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_chosen", {})
     keep, minilm = ActivationStore(tmp_path), get("minilm")
-    keep.get(minilm, texts(engine.FEW), {"pooled"})
+    keep.get(minilm, texts(engine.FEW * engine.ANEW), {"pooled"})
     by_kind = {e["kind"]: e for e in keep.entries()}
     assert set(by_kind) == {"vector", "network"}
     assert by_kind["network"]["bytes"] > by_kind["vector"]["bytes"]

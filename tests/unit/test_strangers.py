@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -167,12 +168,28 @@ def test_a_technique_that_cannot_read_the_rows_says_so() -> None:
         ("a.jsonl", ['{"text": "a b c"}', "torn", '{"text": "d e f"}', "[]", '{"text": "g h i"}', "{"]),
     ],
 )
-def test_lines_that_are_torn_keep_their_place(tmp_path: Path, name: str, lines: list[str]) -> None:
+@pytest.mark.parametrize("piped", [False, True])
+def test_lines_that_are_torn_keep_their_place(tmp_path: Path, name: str, lines: list[str], piped: bool) -> None:
     (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
-    rows = read_rows(tmp_path / name, modality="text", inputs=("text",))
+    source = io.BytesIO((tmp_path / name).read_bytes()) if piped else tmp_path / name
+    rows = read_rows(source, modality="text", inputs=("text",))
     assert rows.rows == ["a b c", "d e f", "g h i"]
     assert rows.gaps == (1, 3, 5)
     assert len(rows.skipped) == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("text", ["\n\ntext;n\nßa;1,5\n", '\n {"text": "ßa"}\n', '[\n{"text": "ßa"}]'])
+def test_what_is_piped_in_is_told_apart_by_its_first_line(text: str, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    rows = read_rows(io.BytesIO((mark + text).encode(encoding)), modality="text", inputs=("text",))
+    assert rows.rows == ["ßa"]
+
+
+@pytest.mark.parametrize("nothing", [b"", b"\n \r\n"])
+def test_a_pipe_out_of_which_nothing_comes_is_an_error(nothing: bytes) -> None:
+    with pytest.raises(DataError, match=r"nothing came in on standard input.*RUN - < new\.csv"):
+        read_rows(io.BytesIO(nothing), modality="text", inputs=("text",))
 
 
 def test_pictures_that_are_broken_stand_behind_the_torn_lines_before_them(tmp_path: Path) -> None:

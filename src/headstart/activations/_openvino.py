@@ -23,6 +23,7 @@ from headstart.backbones._base import Backbone
 
 log = logging.getLogger("headstart")
 
+CARD = "network.json"  # written last
 _TYPES = {torch.int64: np.int64, torch.bool: np.bool_, torch.uint8: np.uint8}
 
 
@@ -98,7 +99,7 @@ class Converted:
 
     def _files(self) -> tuple[Path, Path, Path]:
         assert self.home is not None
-        return self.home / "network.xml", self.home / "network.bin", self.home / "network.json"
+        return self.home / "network.xml", self.home / "network.bin", self.home / CARD
 
     def _read(self) -> Any:
         """What is kept, or None where there is nothing, or it is torn, altered or of another version."""
@@ -132,6 +133,11 @@ class Converted:
             write(card, json.dumps({**said, "digests": [digest(graph), digest(weights)]}).encode())
         except (OSError, RuntimeError) as error:  # a full disk: it is converted again next time
             log.info("the converted network is not kept in %s (%s)", self.home, error)
+
+
+def is_converted(home: Path | None) -> bool:
+    """Whether a network is kept there, which need not be converted again unless it is torn."""
+    return home is not None and (home / CARD).exists()
 
 
 class OpenvinoRoute:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from headstart._compute import device, threads
-from headstart.activations._openvino import Converted, OpenvinoRoute
+from headstart.activations._openvino import Converted, OpenvinoRoute, is_converted
 from headstart.activations._torch import TorchRoute
 from headstart.backbones._base import Backbone
 from headstart.backbones._featurizer import Featurizer
@@ -23,7 +23,7 @@ TOKENS = 1024  # of a batch of texts: more does not fill two cores better, and p
 PICTURES, ON_CARDS = 4, 64  # of a batch of pictures: what more of them pass on leaves the caches of a CPU
 CHUNK = 4096  # rows whose tokens are sorted by length together
 GATE_ROWS = 24  # of the user's own rows on which a fast route is held against the exact one
-FEW = 48  # rows: fewer are read by torch before OpenVINO would be ready
+FEW, ANEW = 48, 5  # rows: fewer are read by torch before OpenVINO is ready; times as many where it converts first
 GATE = {"bf16": 0.9999, "fp32": 0.99999, "int8": 0.99}  # least cosine of a row with the exact route's
 ROUTES = {"auto": ("fp32",), "fp32": ("fp32",), "bf16": ("bf16", "fp32"), "int8": ("int8", "bf16", "fp32")}
 
@@ -86,9 +86,11 @@ def choose(
     above = tuple(c for c in cuts if c != "input")
     if not above or isinstance(backbone, Featurizer):
         return "exact", None
-    if len(rows) < FEW and "fp32" in ROUTES[precision][:1]:  # both routes are exact, and this one is ready
-        return "fp32", TorchRoute(backbone, above)
     key = (backbone.fingerprint, precision, above)
+    if "fp32" in ROUTES[precision][:1] and (
+        len(rows) < FEW or (len(rows) < FEW * ANEW and key not in _chosen and not is_converted(home and home()))
+    ):
+        return "fp32", TorchRoute(backbone, above)  # both routes are exact, and this one is ready
     if key not in _chosen:
         for other in [k for k in _chosen if k[0] == key[0]]:  # one compiled copy of a network is enough
             del _chosen[other]

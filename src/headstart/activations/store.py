@@ -31,6 +31,7 @@ Stream = Iterable[tuple[np.ndarray, engine.Values]]
 RAGGED = ("tokens", "ids")
 HALF_MAX = 6e4  # float16 ends at 65504
 TIMED = 16  # rows: of fewer, the time says what a call costs, not what a row does
+AT_HAND = 256 << 20  # bytes of counts that stay in memory, as they are not kept on disk
 LIMIT = 20 << 30  # bytes, or a fifth of the free disk where that is less
 
 
@@ -47,6 +48,7 @@ class ActivationStore:
         self.limit = limit_bytes
         self.speed: dict[str, float] = {}  # rows a second by backbone, as last computed here
         self._shards: dict[Path, dict[str, _Shard]] = {}
+        self._counted: dict[str, tuple[dict[str, int], Any]] = {}  # places and counts by the rule that made them
 
     @classmethod
     def live(cls) -> Self:
@@ -63,7 +65,7 @@ class ActivationStore:
         wanted = sorted(set(cuts), key=backbone.cuts.index)
         tell = progress or (lambda done, total: None)
         if isinstance(backbone, Featurizer) and (backbone.kind_out != "vector" or self.folder is None):
-            values = backbone.features(data.rows)
+            values = self._features(backbone, data)
             return {c: Activations(values, data.ids, c, backbone.kind_out, backbone) for c in wanted}
         if self.folder is None:
             return self._live(backbone, data, wanted, precision)
@@ -123,6 +125,19 @@ class ActivationStore:
                 freed += entry["bytes"]
         self._shards.clear()
         return freed
+
+    def _features(self, backbone: Featurizer, data: Dataset) -> Any:
+        """What a rule says of rows; counts are looked up among those that it gave last, where all rows are there."""
+        if backbone.kind_out != "counts" or self.folder is None:
+            return backbone.features(data.rows)
+        ids: list[str] = data.ids.tolist()
+        place, known = self._counted.get(backbone.fingerprint, ({}, None))
+        if known is not None and all(i in place for i in ids):
+            return known[[place[i] for i in ids]]
+        counts: Any = backbone.features(data.rows)
+        if counts.data.nbytes + counts.indices.nbytes <= AT_HAND:
+            self._counted[backbone.fingerprint] = {i: row for row, i in enumerate(ids)}, counts
+        return counts
 
     def _homes(self, backbone: Backbone, cuts: list[str], name: str, precision: str) -> dict[str, Path]:
         pixels = "-quick" if engine.scales(backbone, precision) else ""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def predict(
     run: Annotated[Path, typer.Argument(help="the folder of a run, or of its model")],
-    data: Annotated[str, typer.Argument(help="a folder of images, or a CSV/TSV/JSONL/Parquet file")],
+    data: Annotated[
+        str, typer.Argument(help="a folder of images, a CSV/TSV/JSONL/Parquet file, or - for rows piped in")
+    ],
     out: Annotated[Path | None, typer.Option(help="file to write, .csv or .jsonl; standard output by default")] = None,
     sets: Annotated[
         bool, typer.Option("--sets", help="a column more: all classes that are possible, right in 90 % of such rows")
@@ -37,7 +39,7 @@ def predict(
         raise PlanError(f"answers cannot be written as {out.name}", expected="--out FILE.csv or FILE.jsonl")
     model = load(run)
     online = model.online() if adapt else None
-    rows = model.read(data)
+    rows = model.read(_piped() if data == "-" else data)
     if sets and model.card.qhat is None:
         raise PlanError("this model carries no qhat", expected="a model of classes trained with ten validation rows")
     for words in rows.notes:
@@ -68,6 +70,14 @@ def predict(
     if online is not None:
         alone = f"; {model.card.technique} on {model.card.backbone} answered alone" if model.beside else ""
         typer.echo(online.words + alone, err=True)
+
+
+def _piped() -> IO[bytes]:
+    """Standard input; empty where the process has none."""
+    import io
+    import sys
+
+    return sys.stdin.buffer if sys.stdin else io.BytesIO()
 
 
 def _write(model: Model, told: Iterator[list[Any]], file: IO[str], *, as_json: bool, sets: bool) -> None:

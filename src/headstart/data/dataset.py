@@ -81,6 +81,11 @@ class Dataset:
         rows = self.rows_of(split)
         return np.sort(rows[np.argsort(self.ids[rows], kind="stable")[:most]])
 
+    def some(self, rows: int) -> np.ndarray:
+        """Positions of about so many rows, of each split its share and 30 at least; fewer are among more."""
+        keep = [self.sample(s, max(30, rows * len(self.rows_of(s)) // len(self))) for s in SPLITS]
+        return np.sort(np.concatenate(keep))
+
     @property
     def fingerprint(self) -> str:
         """Changes when rows, targets or the split change."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ SHEET, ARCHIVE = "save the sheet as CSV", "unpack it and give the folder"
 INSTEAD = dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), SHEET) | dict.fromkeys(
     (".zip", ".tar", ".gz", ".7z"), ARCHIVE
 )
+MARKS = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # byte order marks and blanks before the first letter
 KNOWN = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow", ".feather")
 
 
@@ -41,6 +44,31 @@ def load(path: Path) -> Raw:
     raw.base = path.parent
     if not len(raw):
         raise DataError(f"{path.name} holds no rows", expected="a header line and at least one row")
+    return raw
+
+
+def load_stream(stream: IO[bytes]) -> Raw:
+    """The columns of CSV or JSON lines that come in without a name; relative paths in cells start where the process is.
+
+    All of it is read first, as of a file, and by the same code: the separator, the encoding and decimal commas show in
+    all rows together.
+    """
+    lines = []
+    while (line := stream.readline()) and not line.strip(MARKS):
+        lines.append(line)
+    if not line:
+        raise DataError(
+            "nothing came in on standard input", expected="CSV with a header line, or JSON lines",
+            do="headstart predict RUN - < new.csv",
+        )  # fmt: skip
+    suffix = ".jsonl" if line.lstrip(MARKS).startswith((b"{", b"[")) else ".csv"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"standard input{suffix}"
+        with path.open("wb") as file:
+            file.writelines([*lines, line])
+            shutil.copyfileobj(stream, file)
+        raw = load(path)
+    raw.base = Path.cwd()
     return raw
 
 

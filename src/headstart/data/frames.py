@@ -10,6 +10,17 @@ from headstart.data.images import is_picture
 from headstart.errors import DataError
 
 
+def places(out: Path, **given: Any) -> tuple[list[str], dict[Path, Any]]:
+    """Where the rows of each lie: a path as it is, a data frame in a file of its own under `out`; and those frames.
+
+    >>> paths, frames = places(Path("run"), data="a.csv", target=[1, 2])
+    >>> paths[0], {file.name: rows for file, rows in frames.items()}
+    ('a.csv', {'target.jsonl': [1, 2]})
+    """
+    frames = {out / f"{name}.jsonl": v for name, v in given.items() if not isinstance(v, str | Path)}
+    return [str(v if isinstance(v, str | Path) else out / f"{name}.jsonl") for name, v in given.items()], frames
+
+
 def written(frame: Any, file: Path, *, keep: bool = False) -> Path:
     """The file, JSON lines, that holds the frame's rows; with `keep`, as it is.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -87,8 +88,8 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside:
     """Read rows to predict, in the order of the source and without a target.
 
     `modality` and `inputs` are what the model was trained on; `beside` names columns that it asks for as well. Broken
-    rows of files are listed in `skipped`, and `gaps` says where they stood; DataError where every row is broken, and
-    for a broken row in memory. Empty texts and empty table rows are rows as well.
+    rows of files, open ones too, are listed in `skipped`, and `gaps` says where they stood; DataError where every row
+    is broken, and for a broken row in memory. Empty texts and empty table rows are rows as well.
 
     >>> read_rows(["fine", ""], modality="text").names.tolist()
     ['0', '1']
@@ -102,7 +103,7 @@ def read_rows(source: Any, *, modality: str, inputs: Sequence[str] = (), beside:
     picks = _picks(raw, kind, tuple(inputs))
     count = len(raw)
     rows, ids, kept = _build(raw, kind, picks, keep_empty=True)
-    if raw.skipped and not isinstance(source, str | Path):
+    if raw.skipped and not isinstance(source, str | Path | io.IOBase):
         name, why = raw.skipped[0]
         raise DataError(
             f"broken: {counted(len(raw.skipped))}, the first is row {name}: {why}", expected="rows that decode"

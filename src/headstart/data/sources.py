@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
 from headstart.data import images
-from headstart.data.files import from_frame, from_records, load
+from headstart.data.files import from_frame, from_records, load, load_stream
 from headstart.data.folders import load_folder
 from headstart.data.looks import look
 from headstart.data.raw import Raw, column, is_missing
@@ -16,9 +17,11 @@ from headstart.errors import DataError
 
 
 def open_source(source: Any) -> Raw:
-    """Columns of a path, "sample:NAME", DataFrame, Series, array or list."""
+    """Columns of a path, "sample:NAME", open binary file, DataFrame, Series, array or list."""
     if isinstance(source, str | Path):
         return _path(source)
+    if isinstance(source, io.IOBase):
+        return load_stream(cast(IO[bytes], source))
     if hasattr(source, "iloc"):
         return from_frame(source) if hasattr(source, "columns") else _named(_list(list(source)), source.index)
     if isinstance(source, np.ndarray):

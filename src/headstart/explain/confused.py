@@ -54,11 +54,11 @@ def explain(
 ) -> tuple[dict[int, Explanation], str]:  # fmt: skip
     """Explanations of the rows at some positions, in that order while seconds are `left`; and what is missing, and why.
 
-    `aim` says of each of them what is to be explained. After the first row, whose time is taken, none begins that the
-    slowest so far would not let end.
+    `aim` says of each of them what is to be explained. None begins that the slowest so far would not let end; the first
+    one by what the explainer expects.
     """
     found: dict[int, Explanation] = {}
-    slowest = 0.0
+    slowest = 0.0 if left is None else explainer.seconds
     for row, (toward, against) in zip(rows, aim, strict=True):
         if left is not None and left() <= slowest:
             more = slowest * (len(rows) - len(found))

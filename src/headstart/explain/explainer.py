@@ -14,7 +14,7 @@ from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import Dataset
 from headstart.data.images import decode
 from headstart.errors import NotApplicable
-from headstart.explain._gradients import grad_cam
+from headstart.explain._gradients import STEPS, grad_cam
 from headstart.explain._network import Whole
 from headstart.explain._pictures import Cells, as_seen, drawn, where
 from headstart.explain._pieces import Piece, by_gradient, counted, pieces, without
@@ -65,15 +65,16 @@ class Explainer:
 
     Pictures get Grad-CAM, texts integrated gradients, word counts their exact weights. Tables, and what has no gradient
     (nearest neighbours, hand-made features), get Shapley values by sampling, which for pictures is coarser; columns are
-    exchanged for those of `background`, which should be training rows. NotApplicable for models that answer rows only
-    together.
+    exchanged for those of `background`, which should be training rows; `pace` is how many seconds the network takes for
+    a row, where that is known. NotApplicable for models that answer rows only together.
     """
 
-    def __init__(self, model: Model, background: Dataset | None = None) -> None:
+    def __init__(self, model: Model, background: Dataset | None = None, pace: float = 0.0) -> None:
         if model.technique.together:
             raise NotApplicable(f"what {model.card.technique} says of a row depends on the rows beside it")
         self.model = model
         self.background = background
+        self.pace = pace
         self._known: dict[tuple[str, int, int | None], Explanation] = {}
 
     def __call__(self, data: Dataset, row: int, toward: int = 0, against: int | None = None) -> Explanation:
@@ -173,6 +174,14 @@ class Explainer:
         order = np.argsort(-np.abs(weights), kind="stable")
         columns = [[str(names[i]), _cell(row[names[i]]), float(weights[i])] for i in order]
         return Explanation("shapley", "", None, told, base, columns=columns)
+
+    @property
+    def seconds(self) -> float:
+        """What one explanation takes at least, by the pace; a slope costs as much as three rows."""
+        if self.cheap or not self.pace:
+            return 0.0
+        slopes = STEPS[0] if self.model.card.modality == "text" else 1
+        return self.pace * (DEAR if isinstance(self.whole, NotApplicable) else 3 * slopes)
 
     @property
     def cheap(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,29 +18,31 @@ Learner = Callable[[np.ndarray], np.ndarray]  # positions of training rows -> sc
 
 
 def learning_curve(
-    learners: dict[str, Learner], rows: np.ndarray, y: np.ndarray, y_test: np.ndarray, metric: Metric, *, seed: int = 0
-) -> dict[str, Any]:
+    learners: dict[str, Learner], rows: np.ndarray, y: np.ndarray, y_test: np.ndarray, metric: Metric, *, seed: int = 0,
+    left: Callable[[], float] = lambda: np.inf,
+) -> dict[str, Any]:  # fmt: skip
     """Test scores of some cheap learners after 1/32 to all of the training rows: {words, points}.
 
     `learners` maps a role to a function that learns from the given positions and scores the test rows; use closed
     forms, each is called about sixteen times. `rows` are the training positions, `y` the targets of all rows. Subsets
-    grow: a larger one holds the smaller. Each point is the mean of three draws with their range. The words foretell
-    what twice the labels would bring only where a power law a - b n^-c fits the first learner's curve well.
+    grow: a larger one holds the smaller. Each point is the mean of three draws with their range; of fewer, where
+    the seconds that are `left` do not allow another one by what the last one took. The words foretell what twice the
+    labels would bring only where a power law a - b n^-c fits the first learner's curve well.
     (Cortes et al., Learning Curves, NIPS 1993.)
     """
     sizes = _sizes(len(rows), y[rows])
-    points: list[dict[str, Any]] = []
-    for role, learn in learners.items():
-        told: dict[int, list[float]] = {n: [] for n in sizes}
-        for repeat in range(REPEATS):
-            order = _order(rows, y, np.random.default_rng(seed + repeat))
-            for n in sizes:
-                if n < len(rows) or repeat == 0:  # all rows are all rows, however they are drawn
-                    told[n].append(metric(y_test, learn(np.sort(order[:n]))))
-        points += [
-            {"labels": n, "role": role, "value": float(np.mean(v)), "low": min(v), "high": max(v)}
-            for n, v in told.items()
-        ]
+    told: dict[tuple[str, int], list[float]] = {(role, n): [] for role in learners for n in sizes}
+    for repeat in range(REPEATS):
+        start, order = time.monotonic(), _order(rows, y, np.random.default_rng(seed + repeat))
+        for (role, n), values in told.items():
+            if n < len(rows) or repeat == 0:  # all rows are all rows, however they are drawn
+                values.append(metric(y_test, learners[role](np.sort(order[:n]))))
+        if left() < time.monotonic() - start:
+            break
+    points: list[dict[str, Any]] = [
+        {"labels": n, "role": role, "value": float(np.mean(v)), "low": min(v), "high": max(v)}
+        for (role, n), v in told.items()
+    ]
     first = next(iter(learners))
     line = [p for p in points if p["role"] == first]
     return {"words": foretell(sizes, [p["value"] for p in line], metric.name), "points": points}

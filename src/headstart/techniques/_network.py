@@ -25,6 +25,7 @@ from headstart.techniques._loop import Held, train
 from headstart.techniques._objective import balanced_weights
 
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
+MOST, GLANCE = 128, 8  # rows that the head's scale and the pace are taken of; those that say whether there is time
 BLOCK = 32  # rows of about one length that are read together
 AFTER = 0.7  # rows that will be predicted, valid and test, over those that were trained on
 NEVER = -1e4  # the logit of a class that a head never saw
@@ -112,12 +113,13 @@ class Trained(Technique, Learner):
         if len(y) >= self.few:
             keep, rest = _hold_out(aim, recipe.seed, self.held_share)
         held = (X[rest], aim[rest]) if len(rest) else None
+        if recipe.seconds is not None:  # many rows may use them up; of few at once, one may take twice as long
+            _in_time(_glance(network, X[keep]) / 2 * (min(MOST, len(keep)) + AFTER * len(y)), recipe.seconds)
         pace = standardise(network, X[keep])
         self.begin(network, X[keep], aim[keep])
         if recipe.seconds is not None:
             left = recipe.seconds - (time.monotonic() - start) - AFTER * pace * len(y)
-            if left < recipe.seconds / 10:
-                raise NotApplicable(f"{recipe.seconds:.0f} s are over before anything is trained", do="raise --budget")
+            _in_time(recipe.seconds - left, recipe.seconds)
             recipe = replace(recipe, seconds=left)
         self.done_ = train(network, X[keep], aim[keep], weight[keep], kind, recipe, held, self)
         self.finish(network, X[keep], aim[keep], held)
@@ -202,7 +204,23 @@ def fit_head(network: Network, X: Activations, y: np.ndarray, kind: str, seed: i
         network.head.bias.copy_(torch.from_numpy(np.atleast_1d(intercept)))
 
 
-def standardise(network: Network, X: Activations, most: int = 128) -> float:
+def _in_time(needed: float, seconds: float) -> None:
+    """NotApplicable where next to nothing of the seconds is left to train."""
+    if needed > 0.9 * seconds:
+        raise NotApplicable(f"{seconds:.0f} s are over before anything is trained", do="raise --budget")
+
+
+def _glance(network: Network, X: Activations) -> float:
+    """Seconds that the network takes for a row, by a few of all lengths, after two that warm it up."""
+    lengths = X.lengths()
+    rows = np.argsort(lengths, kind="stable")[np.linspace(0, len(X) - 1, min(GLANCE, len(X))).astype(int)]
+    outputs(network.suffix, X[rows[:2]])
+    start = time.monotonic()
+    outputs(network.suffix, X[rows])  # padded to the longest of them
+    return (time.monotonic() - start) / len(rows) * float(lengths.mean() / lengths[rows].max())
+
+
+def standardise(network: Network, X: Activations, most: int = MOST) -> float:
     """Set the head's scale from the vectors as they are before training, so that one rate suits every network.
 
     Returns the seconds that the network took for a row. The rows are blocks of about one length, one from each

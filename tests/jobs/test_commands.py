@@ -17,6 +17,8 @@ from PIL import Image
 
 from headstart import cli
 
+pytestmark = pytest.mark.usefixtures("brief")
+
 COLOURS = ("red", "green", "blue")
 
 

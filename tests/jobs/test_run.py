@@ -30,6 +30,8 @@ from headstart.plan import Plan
 from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
 
+pytestmark = pytest.mark.usefixtures("brief")
+
 GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
 BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
 THINGS = ["kettle", "lamp", "phone", "chair", "book", "jacket", "tent", "camera", "bicycle", "radio", "pan", "clock"]
@@ -198,7 +200,8 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
     job.wait()
     assert not (out / "result.json").exists()
     done = subprocess.run(
-        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "60s"],
+        [sys.executable, "-m", "tests.made.brief", "run", "--resume", "--out", str(out), "--budget", "60s"],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,

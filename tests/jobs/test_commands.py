@@ -147,7 +147,7 @@ def test_json_is_all_that_is_printed(here: Path, tmp_path: Path, capsys: pytest.
     rows = [[t for t in tags if rng.random() < 0.5] or ["red"] for _ in range(90)]
     notes = [f"Thing {i} is {' and '.join(r)}, so they say." for i, r in enumerate(rows)]
     pd.DataFrame({"note": notes, "tags": ["|".join(r) for r in rows]}).to_csv(tmp_path / "x.csv", index=False)
-    words = ("run", str(tmp_path / "x.csv"), "--target", "tags", "--budget", "10m", "--technique", "ridge", "--json")
+    words = ("run", str(tmp_path / "x.csv"), "--target", "tags", "--budget", "30s", "--technique", "ridge", "--json")
     assert command(*words, "--out", str(tmp_path / "run")) == 0
     out, err = capsys.readouterr()
     result = json.loads(out)

@@ -12,8 +12,13 @@ import torch
 
 
 def threads() -> int:
-    """Cores this process may use; more threads than cores make small linear algebra many times slower."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use, or fewer where OMP_NUM_THREADS says so, as for one of several processes.
+
+    More threads than free cores make small linear algebra many times slower: they wait for each other in loops.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # "2,1" is about nested ones
+    return min(cores, int(asked)) if asked.isdecimal() and int(asked) else cores
 
 
 @cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import sys
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,13 @@ def names(floor: str) -> list[str]:
         raise PlanError(f"no floor {floor!r}", expected="a package of headstart")
     files = (p for folder in spec.submodule_search_locations for p in Path(folder).glob("*.py"))
     own = {p.stem for p in files if not p.stem.startswith("_")}
-    return sorted(own | {point.name for point in entry_points(group=f"headstart.{floor}")})
+    return sorted(own | {point.name for point in _joined(floor)})
 
 
 @cache
 def load(floor: str, name: str) -> Any:
     """The one public class (or function) that the file `floor/name.py`, or an entry point of that name, holds."""
-    for point in entry_points(group=f"headstart.{floor}"):
+    for point in _joined(floor):
         if point.name == name:
             return point.load()
     if name not in names(floor):
@@ -58,3 +59,14 @@ def summary(floor: str, name: str) -> str:
                 if node.name.replace("_", "").lower() == name.replace("_", ""):
                     return (ast.get_docstring(node) or "").partition("\n")[0]
     return "(from another package)"
+
+
+def _joined(floor: str) -> list[EntryPoint]:
+    """What other packages bring to a floor."""
+    return [point for point in _points(tuple(sys.path)) if point.group == f"headstart.{floor}"]
+
+
+@cache
+def _points(path: tuple[str, ...]) -> list[EntryPoint]:
+    """Of all packages on a path: reading their metadata takes a moment, and a run asks a hundred times."""
+    return [point for point in entry_points() if point.group.startswith("headstart.")]

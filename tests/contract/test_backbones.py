@@ -37,6 +37,7 @@ KIN = (  # other networks of the same families, whose parts have other names
 ENCODERS = ("bert", "roberta", "distilbert", "electra", "deberta", "deberta-v2", "modernbert", "mpnet")
 DECODERS = ("gpt2", "llama", "qwen2", "qwen3", "mistral", "gemma3_text")
 HUGGING_FACE = (*ENCODERS, *DECODERS)
+Made = tuple[Backbone, list[Any], Callable[[Backbone], torch.Tensor]]
 TEXTS = ["hello world", "a much longer text about kettles, lamps and other things that one may buy", "no", "yes it is"]
 
 
@@ -92,7 +93,7 @@ def pictures(size: int, rows: int = 3) -> list[np.ndarray]:
     return [rng.integers(0, 256, (size + 20 * i, size + 7, 3), dtype=np.uint8) for i in range(rows)]
 
 
-def make(name: str, folder: Path) -> tuple[Backbone, list[Any], Callable[[Backbone], torch.Tensor]]:
+def make(name: str, folder: Path) -> Made:
     """A backbone, rows, and what the library's own whole network says of them."""
     if name in TIMM:
         family = _discover.load("backbones", name)
@@ -147,7 +148,10 @@ def mixed(b: Any) -> torch.Tensor:
     return torch.stack([row[1 : n - 1].mean(0) for row, n in zip(mean, batch.mask.sum(1).tolist(), strict=True)])
 
 
-FAMILIES = [*TIMM, *HUGGING_FACE, "minilm", "word_vectors", "elmo"]
+@pytest.fixture(scope="module", params=[*TIMM, *HUGGING_FACE, "minilm", "word_vectors", "elmo"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Built once for all tests of a network, none of which changes it."""
+    return make(request.param, tmp_path_factory.mktemp("network"))
 
 
 def test_every_family_is_here() -> None:
@@ -193,10 +197,9 @@ def test_no_two_families_claim_a_network_and_the_usual_ones_are_claimed() -> Non
         assert sum(f.knows(name) for f in families) == 1
 
 
-@pytest.mark.parametrize("name", FAMILIES)
 @torch.no_grad()
-def test_split_network_is_the_whole_network_at_every_cut(name: str, tmp_path: Path) -> None:
-    backbone, rows, whole = make(name, tmp_path)
+def test_split_network_is_the_whole_network_at_every_cut(made: Made) -> None:
+    backbone, rows, whole = made
     expected = whole(backbone)
     batch = backbone.prepare(rows)
     seen = backbone.prefix(batch, backbone.cuts)
@@ -206,17 +209,15 @@ def test_split_network_is_the_whole_network_at_every_cut(name: str, tmp_path: Pa
         torch.testing.assert_close(backbone.suffix(cut)(seen[cut], batch.mask), expected, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_row_does_not_depend_on_its_batch(name: str, tmp_path: Path) -> None:
-    backbone, rows, _ = make(name, tmp_path)
+def test_a_row_does_not_depend_on_its_batch(made: Made) -> None:
+    backbone, rows, _ = made
     together = backbone.prefix(backbone.prepare(rows), ["pooled"])["pooled"]
     alone = torch.cat([backbone.prefix(backbone.prepare([row]), ["pooled"])["pooled"] for row in rows])
     torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_saved_and_read_back_it_is_the_same(name: str, tmp_path: Path) -> None:
-    backbone, rows, _ = make(name, tmp_path / "source")
+def test_saved_and_read_back_it_is_the_same(made: Made, tmp_path: Path) -> None:
+    backbone, rows, _ = made
     backbone.save(tmp_path / "copy")
     assert not [p for p in (tmp_path / "copy").rglob("*") if p.suffix in (".bin", ".pt", ".pth", ".pkl")]
     again = backbones.get(f"local-dir:{tmp_path / 'copy'}")
@@ -225,9 +226,8 @@ def test_saved_and_read_back_it_is_the_same(name: str, tmp_path: Path) -> None:
     torch.testing.assert_close(first, second, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_fresh_networks_have_the_shape_and_not_the_weights(name: str, tmp_path: Path) -> None:
-    backbone, rows, _ = make(name, tmp_path)
+def test_fresh_networks_have_the_shape_and_not_the_weights(made: Made) -> None:
+    backbone, rows, _ = made
     batch = backbone.prepare(rows)
     torch.manual_seed(1)
     fresh = backbone.suffix("input", fresh=True)

@@ -118,11 +118,13 @@ def test_bad_input_is_refused_with_the_reason(domains: tuple[Path, Path, Path], 
 
 
 def test_as_typed(domains: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    source, target, _ = domains
+    source = domains[0]
+    target = write(tmp_path / "alike.csv", clusters(160, 10, move=0.0, stretch=1.0, seed=3)[0], None)
     line = [sys.executable, "-m", "headstart", "adapt", "--source", str(source), "--target", str(target)]
     out = ["--label", "finding", "--out", str(tmp_path / "run"), "--json"]
     done = subprocess.run([*line, *out], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["adaptation"]["rows"] == 160
+    told = json.loads(done.stdout)["adaptation"]
+    assert (told["rows"], told["decision"]) == (160, "declined")  # no shift: soon decided
 
 
 def test_the_estimator_takes_no_target_labels() -> None:

@@ -18,6 +18,8 @@ from PIL import Image
 
 from headstart import cli
 
+pytestmark = pytest.mark.usefixtures("brief")
+
 COLOURS = ("red", "green", "blue")
 
 
@@ -49,7 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HEADSTART_CACHE", str(folder / "cache"))
-        assert command("run", "photos/", "--budget", "80s", "--technique", "ridge") == 0
+        assert command("run", "photos/", "--budget", "10m", "--technique", "ridge") == 0
     return folder
 
 

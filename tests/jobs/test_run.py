@@ -31,6 +31,8 @@ from headstart.plan import Plan
 from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
 
+pytestmark = pytest.mark.usefixtures("brief")
+
 GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
 BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
 THINGS = ["kettle", "lamp", "phone", "chair", "book", "jacket", "tent", "camera", "bicycle", "radio", "pan", "clock"]
@@ -51,7 +53,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-OPTIONS = {"budget": "60s", "techniques": ("knn", "ridge")}
+OPTIONS = {"budget": "10m", "techniques": ("knn", "ridge")}
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +206,7 @@ def test_test_labels_change_nothing_that_ships(finished: Path, place: Path, tmp_
         table.to_csv(tmp_path / f"{name}.csv", index=False)
         headstart.run(
             tmp_path / f"{name}.csv", target="mood", split="split", inputs=("text",), out=str(tmp_path / name),
-            cache=str(place / "cache"), budget="60s", techniques=("ridge",),
+            cache=str(place / "cache"), budget="10m", techniques=("ridge",),
         )  # fmt: skip
         sums.append((tmp_path / name / "model" / "technique.safetensors").read_bytes())
     assert sums[0] == sums[1]
@@ -242,7 +244,7 @@ def test_a_refused_run_leaves_its_folder_as_it_was(place: Path, tmp_path: Path) 
 @pytest.mark.parametrize("moment", ["trials", "cache"])
 def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, tmp_path: Path, moment: str) -> None:
     out, cache = tmp_path / "killed", tmp_path / "cache"
-    line = [sys.executable, "-m", "headstart", "run", str(place / "reviews.csv"), "--target", "mood", "--budget", "60s",
+    line = [sys.executable, "-m", "headstart", "run", str(place / "reviews.csv"), "--target", "mood", "--budget", "10m",
             "--technique", "knn", "--technique", "ridge", "--out", str(out), "--cache", str(cache)]  # fmt: skip
     job = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sign = out / "state" / "trials" if moment == "trials" else cache
@@ -254,7 +256,8 @@ def test_kill_9_then_resume_gives_the_same_result(place: Path, finished: Path, t
     job.wait()
     assert not (out / "result.json").exists()
     done = subprocess.run(
-        [sys.executable, "-m", "headstart", "run", "--resume", "--out", str(out), "--budget", "60s"],
+        [sys.executable, "-m", "tests.made.brief", "run", "--resume", "--out", str(out), "--budget", "10m"],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,

@@ -21,7 +21,6 @@ from headstart.explain._network import Whole
 from headstart.explain._score import Score
 from headstart.explanations import explain_run
 from headstart.model import Model
-from headstart.techniques.scratch import Scratch
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -164,12 +163,12 @@ def test_a_declined_adaptation_changes_no_answer_where_cells_are_missing(tmp_pat
     assert told.adaptation["changed"]["rows"] == 0
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_fine_tuned_network_is_adapted_at_its_own_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def tuned(trials: list, ground: object) -> object:  # ships, whatever won
         return next(t for t in trials if t.contender.name == "top_layers")
 
     monkeypatch.setattr("headstart.job.best", tuned)
-    monkeypatch.setattr(Scratch, "usual", replace(Scratch.usual, epochs=1))
     words = {"ill": "pain fever cough worse", "well": "calm healthy fine better"}
     rows = [(f"{words[c].split()[i % 4]} on day {i}, {i * 7 % 90} mg", c) for i in range(60) for c in words]
     pd.DataFrame(rows, columns=["note", "finding"]).to_csv(tmp_path / "a.csv", index=False)

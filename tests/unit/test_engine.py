@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from headstart import _compute
 from headstart.activations import engine
 from headstart.activations._openvino import CARD, Converted, OpenvinoRoute
 from headstart.backbones import get
@@ -109,6 +110,17 @@ def test_a_converted_network_is_kept_and_a_torn_one_converted_again(
     assert not torn.trusted
     anew = OpenvinoRoute(torn, "fp32", TEXTS)(batch.values, batch.mask)["layer.0"]
     np.testing.assert_array_equal(anew, told)
+
+
+def test_a_process_takes_the_threads_it_was_given_and_no_more_than_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    for given, expected in (("1", 1), ("2,1", 2), ("16", 4), ("0", 4), ("many", 4), ("", 4)):
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+        assert _compute.threads() == expected
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert _compute.threads() == 4
 
 
 def test_a_compiled_network_is_let_go_of_where_its_name_is_known_without_it(monkeypatch: pytest.MonkeyPatch) -> None:

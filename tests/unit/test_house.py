@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def _trees() -> list[tuple[str, ast.Module]]:
     return [(_name(p), ast.parse(p.read_text(encoding="utf-8"))) for p in SOURCES]
 

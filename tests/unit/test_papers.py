@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from tests.made.brief import brief_control
 
 import headstart.techniques
 from headstart import _discover
@@ -110,9 +111,10 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(blocks) == 2
     names: dict[str, object] = {}
     for block in blocks:
-        # The same code in less time: on 80 rows the dear techniques have nothing to add.
+        # The same code in less time: on 80 rows the dear techniques have nothing to add, nor has a long training.
         code = block.replace('budget="10m"', 'budget="40s", techniques=("knn", "ridge")')
-        exec(compile(code, "README.md", "exec"), names)
+        with brief_control():
+            exec(compile(code, "README.md", "exec"), names)
     assert names["result"].verdict["words"]
     assert set(names["model"].predict(text[:10])) <= {"good", "bad"}
     assert names["classifier"].predict(["works well", "broke at once"]).tolist() == ["good", "bad"]

@@ -8,15 +8,16 @@ import time
 from contextlib import suppress
 from functools import cache
 
+import joblib
 import torch
 
 
 def threads() -> int:
-    """Cores this process may use, or fewer where OMP_NUM_THREADS says so, as for one of several processes.
+    """Cores this process may use, by its affinity and its container's share, or fewer where OMP_NUM_THREADS says so.
 
     More threads than free cores make small linear algebra many times slower: they wait for each other in loops.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = int(joblib.cpu_count())
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # "2,1" is about nested ones
     return min(cores, int(asked)) if asked.isdecimal() and int(asked) else cores
 

@@ -63,10 +63,10 @@ def summary(floor: str, name: str) -> str:
 
 def _joined(floor: str) -> list[EntryPoint]:
     """What other packages bring to a floor."""
-    return [point for point in _points(tuple(sys.path)) if point.group == f"headstart.{floor}"]
+    return _points(floor, tuple(sys.path))
 
 
 @cache
-def _points(path: tuple[str, ...]) -> list[EntryPoint]:
+def _points(floor: str, path: tuple[str, ...]) -> list[EntryPoint]:
     """Of all packages on a path: reading their metadata takes a moment, and a run asks a hundred times."""
-    return [point for point in entry_points() if point.group.startswith("headstart.")]
+    return list(entry_points(group=f"headstart.{floor}"))

@@ -101,7 +101,7 @@ class _Adaptation(Job):
                 self.listener.say(words)
                 read["notes"].append(words)
         with self._stage("read features", None):
-            ours, theirs = (self._get(reader, d, "pooled") for d in (data, other))
+            ours, theirs = (self.features.get(reader, d, "pooled") for d in (data, other))
             X, Z = finite(ours, theirs, data.rows_of("train"))
         train, held = data.sample("train", MOST), np.flatnonzero(data.split != "train")
         assert data.target is not None
@@ -151,7 +151,7 @@ class _Adaptation(Job):
         found = {}
         for spec in self.plan.techniques:
             cut = make(spec).where(reader.cuts)
-            a, b, c = (self._get(reader, rows, cut) for rows in (ours, held, theirs))
+            a, b, c = (self.features.get(reader, rows, cut) for rows in (ours, held, theirs))
             found[spec] = Beside(spec, floor.fitted.classes, reader, self.plan.seed).candidate(a, b, c, floor, cut)
             self.listener.say(f"{spec}: trained beside {len(theirs):,} rows of the target")
         return found

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from headstart import backbones
 from headstart._compute import give_back, threads
-from headstart._entries import CLASSICAL, FLOOR, allowed, asked
+from headstart._entries import CLASSICAL, allowed
+from headstart._features import PILOT, Features
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart._look import looker
@@ -24,7 +25,6 @@ from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit._forecast import HEADS, early, forecast
 from headstart.backbones._base import Backbone
-from headstart.backbones._featurizer import Featurizer
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.duplicates import separate
 from headstart.data.frames import places
@@ -46,15 +46,11 @@ from headstart.selection.race import Clock, Field, Trial, best, race
 from headstart.selection.shortlist import rank
 from headstart.selection.unseen import Domains
 
-SAMPLE, PILOT = 600, 32  # training rows that the shortlist looks at; those whose time is taken first
+SAMPLE = 600  # training rows that the shortlist looks at
 CHOOSE_SHARE = 0.15  # at most this share of the budget reads the shortlist's rows
-LIGHT = 2 << 30  # bytes of one cut's activations that are kept without being asked for
-LEAST_ROWS = 200  # rather none of a pre-trained model's features than those of so few rows
 TAIL, TAIL_SECONDS = 0.14, 11.0  # of the budget, at least, are kept for the test, the report and the model folder
 CLOSING, WHY_SHARE = 2.0, 0.04  # seconds to draw and write; of the budget, at least, explain mistakes
 OVER = 0.1  # of the budget: no further beyond it
-FEATURE_SHARE = 0.45  # up to this share of the budget, or of what is left of it, is for the features of all rows
-FIRST_SHARE = 0.8  # of what is left for the first rows: heads on so few cost little, and without them none is learnt
 
 
 def run(
@@ -102,8 +98,8 @@ class Job:
         kept = self.journal.once("cache", lambda: cache)  # a run that is resumed finds its store again
         folder = cache or kept
         self.store = ActivationStore(Path(folder) if folder else None)
+        self.features = Features(plan, listener, self.journal, self.clock, self.store, self.tail)
         self.stages: dict[str, float] = {}
-        self._bytes: dict[str, dict[str, float]] = {}  # of a row, by backbone and cut
 
     def __enter__(self) -> Self:
         return self
@@ -120,10 +116,10 @@ class Job:
             _domains(data)  # what could not be judged later is refused before anything is spent on it
         with self._stage("choose the pre-trained model"):
             backbone, shortlist = self._choose(data)
-            rows, backbone = self._afford(data, backbone)
+            rows, backbone = self.features.afford(data, backbone)
             allowed(self.plan, rows, backbone)  # what cannot run is refused before all rows are read
             told = self._forecast(rows, backbone, shortlist)
-        with self._stage("read features", self._reading(rows, backbone)):
+        with self._stage("read features", self.features.seconds(rows, backbone)):
             seen = self._features(data, rows, backbone)
             engine.forget()  # trainings need the memory of the compiled network more than the race needs it
         with self._stage("race", max(self.clock.left(keep=self.tail), 1.0)):
@@ -216,7 +212,8 @@ class Job:
             train = data.take(data.sample("train", rows))
             for name in names:
                 start, reader = time.monotonic(), backbones.get(name)
-                seen[name] = self._get(reader, train, "pooled", *(self._cuts(reader, data) if len(names) == 1 else ()))
+                besides = self.features.cuts(reader, data) if len(names) == 1 else ()
+                seen[name] = self.features.get(reader, train, "pooled", *besides)
                 spent[name] += time.monotonic() - start
             return train
 
@@ -233,50 +230,14 @@ class Job:
         self.listener.say(f"pre-trained model: {chosen} ({ranked[0].get('why') or 'the only one that fits'})")
         return backbones.get(chosen), ranked
 
-    def _afford(self, data: Dataset, backbone: Backbone | None) -> tuple[Dataset, Backbone | None]:
-        """Fewer rows where reading all of them would eat the budget, by hash, so always the same ones; if that leaves
-        next to none, no pre-trained model, and as many rows as the classical features allow.
-        """
-        reader = backbone or backbones.get(backbones.classical(data.modality), data)
-        new = self.store.unread(reader, data, self._cuts(reader, data), precision=self.plan.precision)
-        if len(new) and reader.name not in self.store.speed:
-            self._get(reader, data.take(new[: 2 * PILOT]), "pooled", *self._cuts(reader, data))
-        rate = self.store.speed.get(reader.name)  # of what is never kept, none is known: it is read in no time
-        left, least = max(self.clock.left(keep=self.tail), 0.0), min(LEAST_ROWS, len(data) // 2)
-        usual = max(FEATURE_SHARE * self.plan.budget - self.clock.elapsed(), FEATURE_SHARE * left)  # loading took much
-        able = _able(data, new, rate, usual)
-        if backbone and able < least:
-            able = min(least, _able(data, new, rate, FIRST_SHARE * left))
-        fits = self.journal.once("rows" if backbone else "rows-classical", lambda: able)
-        if fits >= len(data):
-            return data, backbone
-        if backbone and fits < least:
-            self.listener.say(
-                f"the budget does not allow reading features of {min(LEAST_ROWS, len(data)):,} rows"
-                f" ({rate:.0f} a second): no pre-trained model takes part; raise --budget to let one"
-            )
-            return self._afford(data, None)
-        self.listener.say(
-            f"the budget allows reading features of about {fits:,} of {len(data):,} rows in its share of the time:"
-            " a fixed sample is used; raise --budget to use all"
-        )
-        return data.take(data.some(fits)), backbone
-
-    def _reading(self, data: Dataset, backbone: Backbone | None) -> float | None:
-        """Seconds until the features of these rows have been read, as far as they are not known."""
-        if backbone is None or backbone.name not in self.store.speed:
-            return None
-        new = self.store.unread(backbone, data, self._cuts(backbone, data), precision=self.plan.precision)
-        return len(new) / self.store.speed[backbone.name]
-
     def _forecast(self, data: Dataset, backbone: Backbone | None, shortlist: list[dict[str, Any]]) -> dict[str, Any]:
         """What the verdict will be, told before anything dear is trained, from the shortlist's rows; {} without one."""
         if backbone is None:
             return {}
         some = data.take(data.sample("train", shortlist[0]["rows"]))
         plain, kind, tests = backbones.classical(data.modality), str(data.target_kind), len(data.rows_of("test"))
-        seen = {backbone.name: self._get(backbone, some, "pooled").pool()}
-        seen[plain] = self._get(backbones.get(plain, data), some, "pooled")
+        seen = {backbone.name: self.features.get(backbone, some, "pooled").pool()}
+        seen[plain] = self.features.get(backbones.get(plain, data), some, "pooled")
         entries = contenders((*HEADS, "majority"), backbone.name, plain, kind=kind, floor=CLASSICAL[data.modality])
         assert some.target is not None
         trials = early(seen, some.target, entries, kind, groups=some.groups, seed=self.plan.seed)
@@ -290,12 +251,12 @@ class Job:
         The lower cuts that some techniques will read come out of the same pass where they are not too large.
         """
         reader = backbone or backbones.get(backbones.classical(data.modality), data)
-        pooled = self._get(reader, data, "pooled", *self._cuts(reader, data))
+        data, pooled = self.features.read(data, reader)
         moved: dict[str, Any] = {}
         if pooled.kind == "vector":
             apart, moved = separate(data, np.asarray(pooled))
             if len(apart) != len(data):
-                pooled = self._get(reader, apart, "pooled")
+                pooled = self.features.get(reader, apart, "pooled")
             data = apart
         assert data.target is not None
         assert data.target_kind is not None
@@ -304,20 +265,8 @@ class Job:
             self.listener.say(f"rows moved, as a near duplicate lay across the split: {number:,}")
         cheap = whole if data.modality in ("table", "vector") else data  # their columns cost nothing to read
         rate = self.store.speed.get(backbone.name) if backbone else None
-        look = looker(backbone, data, self._get, lambda: self.clock.left() / 4, rate)  # several checks may look
-        return Seen(data, backbone, pooled, metric, moved, self._get, look, cheap)
-
-    def _cuts(self, reader: Backbone, data: Dataset) -> set[str]:
-        """The pooled one, and those that techniques in question read and whose activations of all rows are small."""
-        if isinstance(reader, Featurizer):
-            return {"pooled"}
-        names = asked(self.plan, data)
-        wanted = {make(n).where(reader.cuts) for n in (*names, *FLOOR)} & set(reader.cuts) - {"pooled"}
-        size = self._bytes.setdefault(reader.name, {})
-        if new := wanted - set(size):
-            some = reader.prefix(reader.prepare(data.rows[:4]), new)
-            size |= {cut: value.nbytes / 4 for cut, value in some.items()}
-        return {"pooled", *(cut for cut in wanted if size[cut] * len(data) <= LIGHT)}
+        look = looker(backbone, data, self.features.get, lambda: self.clock.left() / 4, rate)  # several checks may look
+        return Seen(data, backbone, pooled, metric, moved, self.features.get, look, cheap)
 
     def _race(self, seen: Seen) -> tuple[list[Trial], Field]:
         data, key = seen.data, seen.data.fingerprint
@@ -330,7 +279,7 @@ class Job:
             cut = technique.where(backbone.cuts)
             if seen.backbone is not None and (contender.backbone, cut) == (seen.backbone.name, "pooled"):
                 return seen.pooled
-            return self._with_views(backbone, self._get(backbone, data, cut), data, technique.views)
+            return self._with_views(backbone, self.features.get(backbone, data, cut), data, technique.views)
 
         def on_end(trial: Trial) -> None:
             self.journal.keep(trial, key)
@@ -360,21 +309,8 @@ class Job:
         train = data.rows_of("train")
         place = np.zeros(len(data), dtype=int)  # rows that are not trained on show the first view: nobody looks
         place[train] = np.arange(len(train))
-        others = (self._get(backbone, view(data.take(train), k), seen.cut) for k in range(views))
+        others = (self.features.get(backbone, view(data.take(train), k), seen.cut) for k in range(views))
         return replace(seen, views=tuple(other[place] for other in others))
-
-    def _get(self, backbone: Backbone, data: Dataset, cut: str, *besides: str) -> Activations:
-        """Activations at one cut; those at other cuts come out of the same pass and stay in the store."""
-        progress, precision = self.listener.progress, self.plan.precision
-        return self.store.get(backbone, data, {cut, *besides}, precision=precision, progress=progress)[cut]
-
-
-def _able(data: Dataset, new: np.ndarray, rate: float | None, time_for_it: float) -> int:
-    """How many rows can be had in so many seconds, at `rate` a second for those that are `new`."""
-    if rate is None or len(new) <= rate * time_for_it:
-        return len(data)
-    some = int(rate * time_for_it)
-    return some + int(np.isin(data.some(some), new, invert=True).sum())
 
 
 def _is_complete(plan: Plan) -> bool:

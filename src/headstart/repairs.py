@@ -137,7 +137,9 @@ class _Repair(Job):
             values = model.activations(data, self.store)
         with self._stage("heads compete"):
             known = np.flatnonzero(data.split != "test")
-            seen = replace(seen, look=looker(seen.backbone, data, self._get))  # whoever asks for a repair waits for it
+            seen = replace(
+                seen, look=looker(seen.backbone, data, self.features.get)
+            )  # whoever asks for a repair waits for it
             before = model.scores(data.where(split="test"), self.store)
             found = suspected(observed(seen, before, {}, self.plan, model.card), about)
             attribute, column = found or (None, None)

@@ -119,7 +119,7 @@ class WithoutSource(Job):
             if score_target or plan.target_labels:
                 labels = labels_of(named, other, model.card.classes)
         with self._stage("read features", None):
-            below = self._get(model.backbone, other, model.card.cut)
+            below = self.features.get(model.backbone, other, model.card.cut)
             served = np.asarray(model.technique.vectors(below), dtype=np.float64)
             Z = np.where(np.isnan(served), source.mean, served)
         some = np.sort(np.random.default_rng(plan.seed).permutation(len(Z))[:MOST])

@@ -21,12 +21,13 @@ from tests.made.data import image_folder
 
 import headstart
 from headstart import backbones
+from headstart._features import PILOT
 from headstart._journal import Journal
 from headstart._listen import Listener
-from headstart.data.dataset import SPLITS
+from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.read import read
 from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError
-from headstart.job import PILOT, Job
+from headstart.job import Job
 from headstart.plan import Plan
 from headstart.selection.contender import Contender
 from headstart.selection.race import Trial
@@ -70,12 +71,12 @@ def test_only_rows_that_the_budget_allows_are_read(place: Path) -> None:
     try:
         data, backbone = job._read(), backbones.get("efficientnet_lite0")
         job.store.speed = {"efficientnet_lite0": 1.0, "colour_hog": 4.0}
-        some, reader = job._afford(data, backbone)
+        some, reader = job.features.afford(data, backbone)
         assert reader is None
         assert 90 <= len(some) <= 130  # 45 % of 60 s at four rows a second, and 30 rows of a part at least
         job.store.get(backbones.get("colour_hog"), some, {"pooled"})
         job.store.speed = {}
-        again, _ = job._afford(data, None)  # settled once, and nothing is read for it
+        again, _ = job.features.afford(data, None)  # settled once, and nothing is read for it
         assert set(again.ids) == set(some.ids)
     finally:
         job.stop()
@@ -94,9 +95,38 @@ def test_the_first_rows_may_take_most_of_the_time_and_known_ones_take_none(
         monkeypatch.setattr(job.store, "unread", lambda *_, **__: np.setdiff1d(np.arange(600), known))
         monkeypatch.setattr(job.clock, "elapsed", lambda: 0.0)
         job.store.speed = {"minilm": rate}
-        some, reader = job._afford(data, backbone)
+        some, reader = job.features.afford(data, backbone)
         assert (reader is None) == (rows is None)
         assert len(some) == pytest.approx(rows or 600, abs=len(SPLITS))
+    finally:
+        job.stop()
+
+
+@pytest.mark.parametrize(
+    ("left", "rows"), [((50.0, 50.0), 600), ((50.0, 3.0, -1.0), 520), ((50.0, -1.0), 400), ((-1.0,), 200)]
+)
+def test_reading_stops_where_the_pace_falls_and_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: tuple[float, ...], rows: int
+) -> None:
+    """Of 600 rows 200 are read first; how many more may follow is asked of the seconds that are left by then."""
+    reviews(600).to_csv(tmp_path / "a.csv", index=False)
+    job = Job(Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"), budget=60), Listener())
+    data, backbone = job._read(), backbones.get("ngrams")
+    read_so_far, seconds_left = np.zeros(len(data), dtype=bool), iter(left)
+
+    def get(_: Any, part: Dataset, cuts: Any, **__: Any) -> dict[str, Any]:
+        read_so_far[np.isin(data.ids, part.ids)] = True
+        job.store.speed["ngrams"] = 50.0
+        return dict.fromkeys(cuts)
+
+    try:
+        monkeypatch.setattr(job.store, "get", get)
+        monkeypatch.setattr(job.store, "unread", lambda *_, **__: np.flatnonzero(~read_so_far))
+        monkeypatch.setattr(job.clock, "left", lambda **_: next(seconds_left))
+        for _ in range(2):  # the second time as after --resume: no clock is asked
+            some, _pooled = job.features.read(data, backbone)
+            assert len(some) == pytest.approx(rows, abs=len(SPLITS))
+            assert read_so_far.sum() == len(some)
     finally:
         job.stop()
 
@@ -108,7 +138,7 @@ def test_what_an_only_candidate_is_looked_at_for_is_not_read_again(place: Path, 
         data = job._read()
         reader, shortlist = job._choose(data)
         assert reader is not None
-        cuts = job._cuts(reader, data)
+        cuts = job.features.cuts(reader, data)
         assert len(cuts) > 1
         assert len(data) - len(job.store.unread(reader, data, cuts)) == shortlist[0]["rows"] >= PILOT
     finally:
@@ -120,7 +150,7 @@ def test_what_costs_nothing_to_read_is_read_when_the_budget_is_over(place: Path)
     job = Job(plan, Listener(), spent=5)
     try:
         assert job.clock.left() < -3.9
-        assert len(job._afford(job._read(), None)[0]) == 160
+        assert len(job.features.afford(job._read(), None)[0]) == 160
     finally:
         job.stop()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 
 from headstart.errors import DataError
@@ -96,5 +96,5 @@ def column(values: Any) -> np.ndarray:
 
 
 def threads() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: those of its affinity, of its container's share."""
+    return int(joblib.cpu_count())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart import _discover, backbones
+from headstart.audit._base import TOLD
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset
 from headstart.errors import PlanError
@@ -38,6 +39,8 @@ def allowed(plan: Plan, data: Dataset, backbone: Backbone | None) -> list[Conten
         floor = (*floor, *(n for n in able if make(n).uses_domains))
     for name in sorted(set(plan.techniques) - {*able, *floor}) if backbone else ():
         readable(name, reader, able)
+    for name in plan.techniques:
+        learnable(name, str(data.target_kind), able)
     if data.domain is None and (lost := [n for n in plan.techniques if make(n).uses_domains]):
         raise PlanError(
             f"technique {lost[0]!r} learns from several domains",
@@ -58,6 +61,17 @@ def _reads(technique: str, backbone: Backbone) -> bool:
     """Whether a technique accepts what a backbone gives at the cut that it reads."""
     made = make(technique)
     return _kind(backbone, made.where(backbone.cuts)) in made.accepts
+
+
+def learnable(name: str, kind: str, able: Sequence[str] = ()) -> None:
+    """PlanError where a technique, one of others that can read the rows, does not learn a target of this kind."""
+    if kind not in make(name).learns:
+        others = ", ".join(n for n in able if kind in make(n).learns)
+        raise PlanError(
+            f"technique {name!r} cannot learn rows with {TOLD[kind]}",
+            expected=f"rows with {' or '.join(TOLD[k] for k in sorted(make(name).learns))}",
+            do=f"name one of {others}; or say --target COLUMN:KIND where they are taken for what they are not",
+        )
 
 
 def readable(name: str, reader: Backbone, able: Sequence[str] = ()) -> None:

@@ -90,11 +90,16 @@ class Journal:
         return json.loads(path.read_text(encoding="utf-8"))
 
     def finished(self, contender: Contender, data_key: str) -> Trial | None:
-        """The trial of this contender on this very data, if an earlier session finished it; else None."""
+        """The trial of this contender on this very data, if an earlier session finished it; else None.
+
+        One that was skipped is none: there may be time for it now.
+        """
         folder = self._trial(contender, data_key)
         if not (folder / "trial.json").exists():
             return None
         raw: dict[str, Any] = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
+        if raw["status"] == "skipped":
+            return None
         scores = load_file(folder / "scores.safetensors") if (folder / "scores.safetensors").exists() else {}
         known = ("cut", "status", "why", "seconds", "fit_seconds", "params", "valid", "source", "duel")
         return Trial(contender, scores=scores, **{k: raw[k] for k in known if k in raw})

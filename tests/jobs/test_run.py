@@ -131,6 +131,30 @@ def test_reading_stops_where_the_pace_falls_and_is_not_asked_again(
         job.stop()
 
 
+def test_a_technique_that_cannot_learn_the_target_is_refused_by_name(tmp_path: Path) -> None:
+    frame = reviews(80)
+    frame["stars"] = np.linspace(0.1, 4.9, 80)
+    with pytest.raises(PlanError, match=r"'prototypes' cannot learn rows with a number each.*ridge"):
+        headstart.run(
+            frame[["text", "stars"]], target="stars", techniques=("ridge", "prototypes"), budget=60,
+            out=str(tmp_path / "run"), cache=str(tmp_path / "cache"),
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_was_skipped_is_tried_again_after_a_stop(tmp_path: Path) -> None:
+    journal = Journal(Plan("x.csv", out=str(tmp_path)), resume=False)
+    skipped, failed = (
+        Trial(Contender("minilm", "ridge", role), status=status, why="no time")
+        for role, status in (("pretrained", "skipped"), ("classical", "failed"))
+    )
+    for trial in (skipped, failed):
+        journal.keep(trial, "key")
+    assert journal.finished(skipped.contender, "key") is None
+    assert journal.finished(failed.contender, "key") == failed
+    journal.leave()
+
+
 def test_what_an_only_candidate_is_looked_at_for_is_not_read_again(place: Path, tmp_path: Path) -> None:
     plan = Plan(str(place / "reviews.csv"), target="mood", out=str(tmp_path / "run"), budget=60)
     job = Job(plan, Listener(), cache=str(tmp_path / "cache"))

@@ -32,14 +32,14 @@ def _blocks(text: str, language: str) -> list[str]:
 
 
 def _commands(program: str) -> list[tuple[str, list[str]]]:
-    """(paper, words) of every line of a bash block that starts with `program`."""
+    """(paper, words) of every line of a bash block that starts with `program`, up to where the shell reads a file."""
     found = []
     for paper in PAPERS:
         for block in _blocks(paper.read_text(encoding="utf-8"), "bash"):
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 if words and words[0] == program:
-                    found.append((paper.name, words[1:]))
+                    found.append((paper.name, words[1 : words.index("<") if "<" in words else None]))
     return found
 
 

@@ -16,7 +16,7 @@ from headstart.errors import NotApplicable
 from headstart.selection.calibration import apply, as_sure, temperature
 from headstart.selection.contender import make
 from headstart.selection.estimate import OFF, OFF_AMONG, among, estimate
-from headstart.selection.guard import followers
+from headstart.selection.guard import followers, one_thread
 from headstart.selection.validators._base import Outlook
 from headstart.techniques._base import Technique
 
@@ -82,6 +82,7 @@ class Candidate:
         return self.name != FLOOR and self.moved is None
 
 
+@one_thread
 def candidates(
     source: np.ndarray, y: np.ndarray, held: np.ndarray, held_y: np.ndarray, target: np.ndarray, *,
     names: Sequence[str] = (), seed: int = 0, told: Callable[[str], None] = lambda words: None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from headstart import _discover
 from headstart.selection.clusters import agreement, clusters
@@ -21,6 +22,10 @@ SILENT = ("mixval", "snd")  # their likings went against the true gain in benchm
 AGREE = 4  # votes that it takes, of seven
 GRAINS = {"coarse_clusters": 2, "fine_clusters": 4}  # clusters for each class that a mapping's answers must follow
 SURE = 2.5  # standard errors: one-sided 5 % shared among some eight comparisons (Bonferroni)
+
+F = TypeVar("F", bound=Callable[..., Any])
+# For linear algebra on a few thousand rows: with two threads it costs twice the CPU seconds and ends later.
+one_thread: Callable[[F], F] = threadpool_limits.wrap(limits=1)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Decision:
         return [asdict(v) for v in self.votes]
 
 
+@one_thread
 def guard(
     floor: Outlook, candidates: Mapping[str, Outlook], *, voters: Sequence[str] = (), agree: int = AGREE
 ) -> Decision:

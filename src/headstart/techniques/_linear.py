@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.sparse import issparse
+from threadpoolctl import threadpool_limits
 
 STRENGTHS = np.logspace(-3, 5, 13)  # of ridge, on standardised features
 OWN_SPACE = 3000  # rows: the decomposition of more takes longer than it saves, and memory by their square
@@ -148,8 +149,9 @@ def logistic(
         X_small = (vectors[:, keep] * root).astype(np.float32)
     else:
         X_small = X.astype(np.float32)
-    strength = strengths[0] if len(strengths) == 1 else _strength(X_small, y, weight, strengths, seed)
-    coef, intercept = _fit(X_small, y, weight, strength)
+    with threadpool_limits(1):  # its products are small: with two threads they took up to seven times as long
+        strength = strengths[0] if len(strengths) == 1 else _strength(X_small, y, weight, strengths, seed)
+        coef, intercept = _fit(X_small, y, weight, strength)
     return (coef if back is None else X.T @ (back @ coef)), intercept, strength
 
 

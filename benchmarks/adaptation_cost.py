@@ -17,8 +17,8 @@ import pandas as pd
 
 from benchmarks._measure import into
 from benchmarks.adaptation import features
-from headstart._compute import threads
 from headstart._methods import FLOOR, candidates, guess
+from headstart._threads import threads
 from headstart.audit._shift import shift
 from headstart.data import samples
 from headstart.selection.guard import guard

@@ -26,7 +26,7 @@ from sklearn.metrics import balanced_accuracy_score
 from threadpoolctl import threadpool_limits
 
 from headstart import _discover, backbones
-from headstart._compute import threads
+from headstart._threads import threads
 from headstart.activations.store import ActivationStore
 from headstart.data.read import read
 from headstart.errors import HeadstartError

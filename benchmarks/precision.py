@@ -17,7 +17,7 @@ import torch
 from benchmarks._data import pictures, texts
 from benchmarks._measure import cpu
 from headstart import backbones
-from headstart._compute import threads
+from headstart._threads import threads
 from headstart.activations import engine
 from headstart.activations._openvino import Converted, OpenvinoRoute
 from headstart.backbones._base import Backbone

@@ -1,4 +1,4 @@
-"""Where torch computes and with how many threads: the one place that decides it."""
+"""Where torch computes: the one place that decides it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,7 @@ import time
 from contextlib import suppress
 from functools import cache
 
-import joblib
 import torch
-
-
-def threads() -> int:
-    """Cores this process may use, by its affinity and its container's share, or fewer where OMP_NUM_THREADS says so.
-
-    More threads than free cores make small linear algebra many times slower: they wait for each other in loops.
-    """
-    cores = int(joblib.cpu_count())
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # "2,1" is about nested ones
-    return min(cores, int(asked)) if asked.isdecimal() and int(asked) else cores
 
 
 @cache

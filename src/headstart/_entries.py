@@ -40,7 +40,7 @@ def allowed(plan: Plan, data: Dataset, backbone: Backbone | None) -> list[Conten
     for name in sorted(set(plan.techniques) - {*able, *floor}) if backbone else ():
         readable(name, reader, able)
     for name in plan.techniques:
-        learnable(name, str(data.target_kind), able)
+        _learnable(name, str(data.target_kind), able)
     if data.domain is None and (lost := [n for n in plan.techniques if make(n).uses_domains]):
         raise PlanError(
             f"technique {lost[0]!r} learns from several domains",
@@ -63,7 +63,7 @@ def _reads(technique: str, backbone: Backbone) -> bool:
     return _kind(backbone, made.where(backbone.cuts)) in made.accepts
 
 
-def learnable(name: str, kind: str, able: Sequence[str] = ()) -> None:
+def _learnable(name: str, kind: str, able: Sequence[str]) -> None:
     """PlanError where a technique, one of others that can read the rows, does not learn a target of this kind."""
     if kind not in make(name).learns:
         others = ", ".join(n for n in able if kind in make(n).learns)

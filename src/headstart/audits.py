@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 import headstart
 from headstart import backbones
-from headstart._compute import threads
 from headstart._look import looker
+from headstart._threads import threads
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.audit import _base

@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 import headstart
 from headstart import _discover, backbones
 from headstart._answers import by_labels, changes, decided, labels_of, score, target_read
-from headstart._compute import threads
 from headstart._entries import readable
 from headstart._listen import Listener
 from headstart._methods import CONSENSUS, FLOOR, Beside, Candidate, candidates, finite, guess, sharpness
+from headstart._threads import threads
 from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD
 from headstart.audit._shift import shift

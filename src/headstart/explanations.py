@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import headstart
-from headstart._compute import threads
+from headstart._threads import threads
 from headstart.activations.store import ActivationStore
 from headstart.audits import read_again
 from headstart.data.dataset import Dataset

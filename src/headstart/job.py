@@ -14,12 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart import backbones
-from headstart._compute import give_back, threads
+from headstart._compute import give_back
 from headstart._entries import CLASSICAL, allowed
 from headstart._features import PILOT, Features
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart._look import looker
+from headstart._threads import threads
 from headstart.activations import engine
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore

@@ -13,7 +13,8 @@ import numpy as np
 
 import headstart
 from headstart import backbones
-from headstart._compute import device, threads
+from headstart._compute import device
+from headstart._threads import threads
 from headstart.activations.activations import Activations
 from headstart.activations.store import ActivationStore
 from headstart.adaptation._source import FLAT, Source

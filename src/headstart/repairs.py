@@ -14,9 +14,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart import _discover, backbones
-from headstart._compute import threads
 from headstart._listen import Listener
 from headstart._look import looker
+from headstart._threads import threads
 from headstart.activations.activations import Activations
 from headstart.adaptation._source import Source
 from headstart.audit._base import TOLD, audit
@@ -137,9 +137,8 @@ class _Repair(Job):
             values = model.activations(data, self.store)
         with self._stage("heads compete"):
             known = np.flatnonzero(data.split != "test")
-            seen = replace(
-                seen, look=looker(seen.backbone, data, self.features.get)
-            )  # whoever asks for a repair waits for it
+            look = looker(seen.backbone, data, self.features.get)  # whoever asks for a repair waits for it
+            seen = replace(seen, look=look)
             before = model.scores(data.where(split="test"), self.store)
             found = suspected(observed(seen, before, {}, self.plan, model.card), about)
             attribute, column = found or (None, None)

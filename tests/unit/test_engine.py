@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from headstart import _compute
+from headstart._threads import threads
 from headstart.activations import engine
 from headstart.activations._openvino import CARD, Converted, OpenvinoRoute
 from headstart.backbones import get
@@ -118,9 +118,9 @@ def test_a_process_takes_the_threads_it_was_given_and_no_more_than_there_are_cor
     monkeypatch.setattr("joblib.cpu_count", lambda: 4)
     for given, expected in (("1", 1), ("2,1", 2), ("16", 4), ("0", 4), ("many", 4), ("", 4)):
         monkeypatch.setenv("OMP_NUM_THREADS", given)
-        assert _compute.threads() == expected
+        assert threads() == expected
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert _compute.threads() == 4
+    assert threads() == 4
 
 
 def test_a_compiled_network_is_let_go_of_where_its_name_is_known_without_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart._compute import threads
+from headstart._threads import threads
 from headstart.activations._disk import digest, write
 from headstart.activations._int8 import GROUP, quantised, smaller
 from headstart.backbones._base import Backbone

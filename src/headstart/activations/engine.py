@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart._compute import device, threads
+from headstart._compute import device
+from headstart._threads import threads
 from headstart.activations._openvino import Converted, OpenvinoRoute, is_converted
 from headstart.activations._torch import TorchRoute
 from headstart.backbones._base import Backbone

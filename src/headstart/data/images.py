@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from headstart.data.raw import content_id, threads
+from headstart._threads import threads
+from headstart.data.raw import content_id
 from headstart.errors import BrokenRow
 
 SUFFIXES = frozenset(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from headstart.errors import DataError
@@ -93,8 +92,3 @@ def column(values: Any) -> np.ndarray:
     out = np.empty(len(values), dtype=object)
     out[:] = values
     return out
-
-
-def threads() -> int:
-    """Cores this process may use: those of its affinity, of its container's share."""
-    return int(joblib.cpu_count())

@@ -154,14 +154,14 @@ def groups(ground: Ground, seed: int) -> Iterator[dict[str, Any]]:
         seen = Evidence(
             modality=ground.modality, kind="label", classes=("no", "yes"), target=ground.y[shown],
             split=np.repeat(["train", "test"], [len(known), len(test)]), values=ground.plain[shown], scores=scores,
-            columns={"group": level[shown].astype(str)}, attributes=("group",),
+            columns={"group": level[shown].astype(str)}, attributes=("group",), own_split=True,
         )  # fmt: skip
-        codes = [f.code for f in audit(seen, ("group_gaps",))[0]]
+        codes = [f.code for f in audit(seen, ("group_gaps", "imbalance"))[0]]
         right = scores.argmax(1) == ground.y[test]
         gap = float(right[level[test] == 0].mean() - right[level[test] == 1].mean())
         yield {
-            "plant": "group with fewer labels", "kind": kind, "found": "group_gaps:group" in codes, "codes": codes,
-            "gap": gap,
+            "plant": "group with fewer labels", "kind": kind, "codes": codes, "gap": gap,
+            "found": not {"group_gaps:group", "imbalance:group"}.isdisjoint(codes),
         }  # fmt: skip
 
 

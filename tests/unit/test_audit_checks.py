@@ -131,6 +131,24 @@ def test_sample_size_and_imbalance_speak_of_counts() -> None:
     assert [f.evidence["counts"] for f in Imbalance()(rare)] == [{"no": 580, "yes": 20}]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_that_was_hardly_learnt_from_is_told_of_and_equal_shares_are_not(seed: int) -> None:
+    made, rng = evidence(600), np.random.default_rng(seed)
+    asked = {"attributes": ("sex",), "own_split": True}
+    sex = rng.permutation(np.repeat(["f", "m"], 300))
+    assert Imbalance()(replace(made, columns={"sex": sex}, **asked)) == []
+    few = np.where((made.split == "test") | (rng.random(600) < 0.3), sex, "m")
+    (found,) = Imbalance()(replace(made, columns={"sex": few}, **asked))
+    assert (found.code, found.severity) == ("imbalance:sex", "warning")
+    assert "sex: f is " in found.title
+    assert (
+        Imbalance()(replace(made, columns={"sex": few}, **asked | {"own_split": False})) == []
+    )  # one draw: no fault of it
+    without = np.where(made.split == "test", sex, None)
+    assert Imbalance()(replace(made, columns={"sex": without}, **asked)) == []  # rows learnt from had no such column
+    assert Imbalance()(replace(made, kind="number", columns={"sex": few}, **asked)) == [found]
+
+
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
 def test_patients_who_come_twice_are_found_and_strangers_of_one_name_are_not(share: float) -> None:
     for copies in (True, False):

@@ -75,7 +75,7 @@ def flipped() -> Iterator[str]:
     yield "Command: `python -m benchmarks.audit labels`\n"
     yield "| set | made wrong | estimated | rows named | wrong among the first 50 |\n|---|---|---|---|---|"
     store = ActivationStore()
-    for name in ("cancer", "heart", "reviews", "emoji", "fashion", "newsgroups"):
+    for name in ("cancer", "heart", "compas", "reviews", "emoji", "fashion", "newsgroups"):
         data = read(f"sample:{name}")
         data = data.take(np.sort(np.concatenate([data.sample(s, n) for s, n in zip(SPLITS, KEPT, strict=True)])))
         known = backbones.candidates(data.modality) if data.modality != "table" else []

@@ -38,7 +38,8 @@ class LabelErrors(Check):
     is fitted to its answers, and the finding needs a likelihood ratio against a lapse of 0 at `level`. From `share`
     lapses on it is a warning. Not for rows with several labels, nor for numbers. Where classes overlap everywhere,
     wrong labels cannot be told from them and little is found; labels that are wrong in the same way everywhere look
-    right.
+    right. Nor can it tell wrong labels from a target that chance decides in part, however clear the row: who is
+    arrested again.
 
     >>> from headstart.audit._example import evidence
     >>> LabelErrors()(evidence())
@@ -73,12 +74,14 @@ class LabelErrors(Check):
             return []
         pairs = Counter(zip(y[named].tolist(), suggested.tolist(), strict=True)).most_common(PAIRS)
         classes = [evidence.classes[k] for k in codes]
+        share = f"About {max(lapse, 0.001):.1%} of the labels"
         return [
             Finding(
                 code="label_errors:lapses",
-                title=f"About {max(lapse, 0.001):.1%} of the labels look wrong; to look at: {counted(len(named))}",
+                title=f"{share} contradict even the clearest rows; to look at: {counted(len(named))}",
                 severity="warning" if lapse >= self.share else "info",
-                do="Look at the listed rows, mend wrong labels and run again.",
+                do="Look at the listed rows, mend wrong labels and run again. Where chance has a part in the target"
+                " (who falls ill, who buys), the labels may be right and this what no model can know.",
                 evidence={
                     "share": round(lapse, 4), "p": p, "rows": len(named),
                     "table": {

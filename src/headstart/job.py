@@ -219,6 +219,10 @@ class Job:
             return train
 
         train = look(PILOT)  # their time says how many more can be read
+        while len(train) < SAMPLE and any(name not in self.store.speed for name in names):
+            if len(more := look(min(2 * len(train), SAMPLE))) == len(train):
+                break
+            train = more  # those were in the store already and took no time
         seconds_a_row = sum(1 / rate for rate in self.store.speed.values())
         affordable = int(CHOOSE_SHARE * self.plan.budget / seconds_a_row) if seconds_a_row else SAMPLE
         if min(affordable, SAMPLE) > PILOT:

@@ -24,6 +24,7 @@ from headstart import backbones
 from headstart._features import PILOT
 from headstart._journal import Journal
 from headstart._listen import Listener
+from headstart.activations.activations import Activations
 from headstart.data.dataset import SPLITS, Dataset
 from headstart.data.read import read
 from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError
@@ -98,6 +99,29 @@ def test_the_first_rows_may_take_most_of_the_time_and_known_ones_take_none(
         some, reader = job.features.afford(data, backbone)
         assert (reader is None) == (rows is None)
         assert len(some) == pytest.approx(rows or 600, abs=len(SPLITS))
+    finally:
+        job.stop()
+
+
+def test_rows_that_are_known_say_nothing_of_the_pace_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shortlist doubles its sample until rows are timed, instead of reading all that it would like to."""
+    reviews(600).to_csv(tmp_path / "a.csv", index=False)
+    job = Job(Plan(str(tmp_path / "a.csv"), target="mood", out=str(tmp_path / "run"), budget=60), Listener())
+    try:
+        data = job._read()
+        known, asked = data.ids[data.sample("train", 50)], []
+
+        def get(_: Any, part: Dataset, cuts: Any, **__: Any) -> dict[str, Any]:
+            asked.append(len(part))
+            if not np.isin(part.ids, known).all():
+                job.store.speed["minilm"] = 2.0
+            return {cut: Activations(np.eye(len(part)), part.ids, cut, "vector") for cut in cuts}
+
+        monkeypatch.setattr(job.store, "get", get)
+        job._choose(data)
+        assert asked == [32, 64]
     finally:
         job.stop()
 

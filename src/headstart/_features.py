@@ -61,6 +61,12 @@ class Features:
         """Positions of rows that are not in the store."""
         return self.store.unread(reader, data, self.cuts(reader, data), precision=self.plan.precision)
 
+    def pilot(self, reader: Backbone, data: Dataset, most: int) -> int:
+        """How many training rows to look at, of so many, until some are new and can be timed; all where too few are."""
+        some = data.take(data.sample("train", most))
+        is_new = np.isin(np.argsort(some.ids, kind="stable"), self.unread(reader, some))  # as `sample` takes them
+        return min(int(np.searchsorted(is_new.cumsum(), PILOT)) + 1, len(some))
+
     def seconds(self, data: Dataset, backbone: Backbone | None) -> float | None:
         """Seconds until the features of these rows have been read, as far as they are not known."""
         if backbone is None or backbone.name not in self.store.speed:

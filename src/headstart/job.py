@@ -218,15 +218,12 @@ class Job:
                 spent[name] += time.monotonic() - start
             return train
 
-        train = look(PILOT)  # their time says how many more can be read
-        while len(train) < SAMPLE and any(name not in self.store.speed for name in names):
-            if len(more := look(min(2 * len(train), SAMPLE))) == len(train):
-                break
-            train = more  # those were in the store already and took no time
+        first = max(self.features.pilot(backbones.get(name), data, SAMPLE) for name in names)
+        train = look(first)  # the time of the new ones says how many more can be read
         seconds_a_row = sum(1 / rate for rate in self.store.speed.values())
-        affordable = int(CHOOSE_SHARE * self.plan.budget / seconds_a_row) if seconds_a_row else SAMPLE
-        if min(affordable, SAMPLE) > PILOT:
-            train = look(min(affordable, SAMPLE))
+        more = int(CHOOSE_SHARE * self.plan.budget / seconds_a_row) if seconds_a_row else SAMPLE
+        if more > PILOT:
+            train = look(min(first - PILOT + more, SAMPLE))
         assert train.target is not None
         ranked = rank(seen, train.target, seed=self.plan.seed)
         for position, row in enumerate(ranked):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -135,5 +136,5 @@ def _able(data: Dataset, new: np.ndarray, rate: float | None, time_for_it: float
     """How many rows can be had in so many seconds, at `rate` a second for those that are `new`."""
     if rate is None or len(new) <= rate * time_for_it:
         return len(data)
-    some = int(rate * time_for_it)
-    return some + int(np.isin(data.some(some), new, invert=True).sum())
+    fits = bisect_right(range(len(data)), rate * time_for_it, key=lambda n: np.isin(data.some(n), new).sum())
+    return max(fits - 1, 0)  # of no part fewer than 30 are taken

@@ -24,7 +24,8 @@ CLASSICAL = {
 def asked(plan: Plan, data: Dataset) -> list[str]:
     """The techniques that a plan names; without any, those that pay with so many rows a class."""
     assert data.target is not None
-    return [*plan.techniques] or unasked(rows_a_class(data.target), domains=data.domain is not None)
+    rows = rows_a_class(data.target)
+    return [*plan.techniques] or unasked(rows, data.modality, domains=data.domain is not None)
 
 
 def allowed(plan: Plan, data: Dataset, backbone: Backbone | None) -> list[Contender]:

@@ -205,9 +205,10 @@ def test_who_races_unasked_depends_on_the_rows_a_class(known: dict[str, type[Tec
         known[name] = oracle(0.5, 1)
         known[name].unasked = None
     known["knn"].unasked, known["full"].unasked = (0, 50), (50, 1000)
-    assert unasked(8) == ["knn"]
-    assert unasked(50) == ["full"]
-    assert unasked(2000) == []
+    known["full"].named_only = frozenset({"image"})
+    assert unasked(8, "image") == unasked(8, "text") == ["knn"]
+    assert unasked(50, "text") == ["full"]
+    assert unasked(50, "image") == unasked(2000, "text") == []
     assert rows_a_class(np.array([0, 0, 0, 1])) == 2
     assert rows_a_class(np.zeros((7, 3), dtype=int)) == 7
 

@@ -82,13 +82,14 @@ def rows_a_class(y: np.ndarray) -> float:
     return len(y) / max(1, len(np.unique(y)))
 
 
-def unasked(rows: float, *, domains: bool = False) -> list[str]:
+def unasked(rows: float, modality: str, *, domains: bool = False) -> list[str]:
     """Techniques that race without being named, at so many rows a class; the measured table is in docs/log.md.
 
     Those for several domains race where there are `domains`.
     """
     found = {n: _discover.load("techniques", n) for n in _discover.names("techniques")}
-    spans = {n: t.unasked for n, t in found.items() if domains or not t.uses_domains}
+    able = {n: t for n, t in found.items() if modality not in t.named_only and (domains or not t.uses_domains)}
+    spans = {n: t.unasked for n, t in able.items()}
     return [n for n, span in spans.items() if span is not None and span[0] <= rows < span[1]]
 
 

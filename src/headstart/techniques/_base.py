@@ -86,6 +86,7 @@ class Technique(BaseEstimator, ABC):
     accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
     learns: ClassVar[frozenset[str]] = frozenset({"label"})
     unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # rows a class for which it races without being named
+    named_only: ClassVar[frozenset[str]] = frozenset()  # modalities in which it races only when it is named
     uses_domains: ClassVar[bool] = False  # `fit` takes `domains` (n,), whose each row is; races only with them
     together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain
     smooth: ClassVar[bool] = True  # small changes of what is read are small ones of what is said: it has a slope

@@ -22,11 +22,12 @@ MOST = 40_000  # pairs in all, whatever the rows: some three hundred steps
 class Contrastive(Trained):
     """Pulls rows of one class together and pushes others apart by cosine, then fits a logistic head on the vectors.
 
-    Use it with 8 to 64 rows a class, text above all: n rows make n^2 pairs to learn from. Not with thousands of rows,
-    where full fine-tuning is better for the time. Every row of a batch is encoded once and compared with all others, so
-    that b rows give b(b-1)/2 pairs; `pairs` bounds how many are looked at for a training row, 40,000 in all. Batches
-    hold few classes with several rows each. The loss is the squared error of the cosine to 1 or 0, positives and
-    negatives counting alike. Reads the "input" cut; `layers` as elsewhere. (Tunstall et al., SetFit, 2022.)
+    Use it with 8 to 64 texts a class: n rows make n^2 pairs to learn from. Not with thousands of rows, where full
+    fine-tuning is better for the time, nor with pictures, where heads on frozen features were better. Every row of a
+    batch is encoded once and compared with all others, so that b rows give b(b-1)/2 pairs; `pairs` bounds how many are
+    looked at for a training row, 40,000 in all. Batches hold few classes with several rows each. The loss is the
+    squared error of the cosine to 1 or 0, positives and negatives counting alike. Reads the "input" cut; `layers` as
+    elsewhere. (Tunstall et al., SetFit, 2022.)
 
     >>> Contrastive(pairs=40).get_params()["pairs"]
     40
@@ -35,6 +36,7 @@ class Contrastive(Trained):
     learns = frozenset({"label"})
     cost = 4
     unasked = (0, 65)
+    named_only = frozenset({"image"})
     usual = Recipe(lr=1e-4, layer_decay=0.95, least=1)
     _rows = 0
     few: ClassVar[int] = 1 << 62  # the head that would be judged on held-out rows comes after the training

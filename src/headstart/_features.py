@@ -62,10 +62,11 @@ class Features:
         """Positions of rows that are not in the store."""
         return self.store.unread(reader, data, self.cuts(reader, data), precision=self.plan.precision)
 
-    def pilot(self, reader: Backbone, data: Dataset, most: int) -> int:
+    def pilot(self, reader: Backbone, data: Dataset, cuts: set[str], most: int) -> int:
         """How many training rows to look at, of so many, until some are new and can be timed; all where too few are."""
         some = data.take(data.sample("train", most))
-        is_new = np.isin(np.argsort(some.ids, kind="stable"), self.unread(reader, some))  # as `sample` takes them
+        new = self.store.unread(reader, some, cuts, precision=self.plan.precision)
+        is_new = np.isin(np.argsort(some.ids, kind="stable"), new)  # in the order in which `sample` takes them
         return min(int(np.searchsorted(is_new.cumsum(), PILOT)) + 1, len(some))
 
     def seconds(self, data: Dataset, backbone: Backbone | None) -> float | None:

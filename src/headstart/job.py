@@ -208,17 +208,18 @@ class Job:
             self.listener.say(f"{asked}: only the classical ones will run")
             return None, []
         seen, spent = {}, dict.fromkeys(names, 0.0)
+        readers = {name: backbones.get(name) for name in names}
+        cuts = {n: self.features.cuts(r, data) if len(names) == 1 else {"pooled"} for n, r in readers.items()}
 
         def look(rows: int) -> Dataset:
             train = data.take(data.sample("train", rows))
-            for name in names:
-                start, reader = time.monotonic(), backbones.get(name)
-                besides = self.features.cuts(reader, data) if len(names) == 1 else ()
-                seen[name] = self.features.get(reader, train, "pooled", *besides)
+            for name, reader in readers.items():
+                start = time.monotonic()
+                seen[name] = self.features.get(reader, train, "pooled", *cuts[name])
                 spent[name] += time.monotonic() - start
             return train
 
-        first = max(self.features.pilot(backbones.get(name), data, SAMPLE) for name in names)
+        first = max(self.features.pilot(reader, data, cuts[name], SAMPLE) for name, reader in readers.items())
         train = look(first)  # the time of the new ones says how many more can be read
         seconds_a_row = sum(1 / rate for rate in self.store.speed.values())
         more = int(CHOOSE_SHARE * self.plan.budget / seconds_a_row) if seconds_a_row else SAMPLE

@@ -120,7 +120,7 @@ def test_known_rows_say_nothing_of_the_pace_of_the_others(
             return {cut: Activations(np.eye(len(part)), part.ids, cut, "vector") for cut in cuts}
 
         monkeypatch.setattr(job.store, "get", get)
-        monkeypatch.setattr(job.features, "unread", lambda _, some: np.flatnonzero(~np.isin(some.ids, known)))
+        monkeypatch.setattr(job.store, "unread", lambda _, some, *__, **___: np.flatnonzero(~np.isin(some.ids, known)))
         job._choose(data)
         assert looked == asked
     finally:

@@ -69,9 +69,8 @@ class Imbalance(Check):
         tried = []  # (attribute, group, share learnt from, share of the test rows, p)
         for attribute in asked:
             names = named(evidence.columns[attribute])
-            if any(
-                (names[side] == "(missing)").all() for side in (is_test, ~is_test)
-            ):  # no rows there, or no such column
+            sides = names[is_test], names[~is_test]
+            if any((side == "(missing)").all() for side in sides):  # no rows there, or no such column
                 continue
             for group in np.unique(names):
                 inside = names == group

@@ -22,9 +22,9 @@ CLASSICAL = {
 
 
 def asked(plan: Plan, data: Dataset) -> list[str]:
-    """The techniques that a plan names; without any, those that pay with so many rows a class."""
+    """The techniques that a plan names; without any, those that pay with so many rows a class to learn from."""
     assert data.target is not None
-    rows = rows_a_class(data.target)
+    rows = rows_a_class(data.target[data.rows_of("train")])
     return [*plan.techniques] or unasked(rows, data.modality, domains=data.domain is not None)
 
 

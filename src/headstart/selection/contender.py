@@ -72,7 +72,7 @@ def make(spec: str) -> Any:
 
 
 def rows_a_class(y: np.ndarray) -> float:
-    """Labelled rows a class, all of them for a number: what says which techniques are worth their time.
+    """Rows a class, all of them for a number: of those to learn from, what says which techniques are worth their time.
 
     >>> rows_a_class(np.array([0, 0, 1, 1])), rows_a_class(np.array([0.5, 1.5, 2.5]))
     (2.0, 3.0)

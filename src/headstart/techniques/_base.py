@@ -85,7 +85,7 @@ class Technique(BaseEstimator, ABC):
     cut: ClassVar[str] = "pooled"
     accepts: ClassVar[frozenset[str]] = frozenset({"vector"})
     learns: ClassVar[frozenset[str]] = frozenset({"label"})
-    unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # rows a class for which it races without being named
+    unasked: ClassVar[tuple[float, float] | None] = (0, math.inf)  # training rows a class with which it races unnamed
     named_only: ClassVar[frozenset[str]] = frozenset()  # modalities in which it races only when it is named
     uses_domains: ClassVar[bool] = False  # `fit` takes `domains` (n,), whose each row is; races only with them
     together: ClassVar[bool] = False  # what is said of a row depends on the others given with it: those of its domain

@@ -35,7 +35,7 @@ class Contrastive(Trained):
 
     learns = frozenset({"label"})
     cost = 4
-    unasked = (0, 65)
+    unasked = (0, 64)
     named_only = frozenset({"image"})
     usual = Recipe(lr=1e-4, layer_decay=0.95, least=1)
     _rows = 0

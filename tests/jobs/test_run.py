@@ -20,6 +20,7 @@ from PIL import Image
 from tests.made.data import image_folder
 
 import headstart
+from headstart import _entries as entries
 from headstart import backbones
 from headstart._features import PILOT
 from headstart._journal import Journal
@@ -154,6 +155,15 @@ def test_reading_stops_where_the_pace_falls_and_is_not_asked_again(
             assert read_so_far.sum() == len(some)
     finally:
         job.stop()
+
+
+def test_who_races_unnamed_is_asked_of_the_rows_to_learn_from(tmp_path: Path) -> None:
+    frame = reviews(300)
+    for train, full in ((20, False), (60, True)):
+        frame["part"] = np.where(np.arange(300) < train, "train", "test")
+        frame.to_csv(tmp_path / "a.csv", index=False)
+        names = entries.asked(Plan("a.csv"), read(tmp_path / "a.csv", target="mood", split="part"))
+        assert ("full" in names, "contrastive" in names) == (full, True)
 
 
 def test_a_technique_that_cannot_learn_the_target_is_refused_by_name(tmp_path: Path) -> None:

@@ -106,6 +106,15 @@ def test_leakage_counts_rows_across_the_split() -> None:
     ]
 
 
+@pytest.mark.parametrize(("share", "codes"), [(0.009, []), (0.011, ["leakage:metadata"])])
+def test_metadata_that_tell_next_to_nothing_are_not_spoken_of(
+    monkeypatch: pytest.MonkeyPatch, share: float, codes: list[str]
+) -> None:
+    monkeypatch.setattr("headstart.audit.leakage.told", lambda *_, **__: (share, 0.001))
+    made = evidence(metadata={"characters": np.arange(600.0)})
+    assert [f.code for f in Leakage()(made)] == codes
+
+
 def test_owners_that_the_split_kept_together_are_no_leak() -> None:
     made = faults.alike_owners(faults.clean(1, 900), "blatant")
     assert "leakage:owners" not in codes(replace(made, groups=made.columns["patient"]), ("leakage",))

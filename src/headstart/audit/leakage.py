@@ -15,6 +15,7 @@ from headstart.audit._vectors import some
 MOST = 1000  # rows that a permutation test looks at
 FEWEST = 40
 ALIKE, SEEN = 0.3, 0.3  # owners' rows this alike, metadata telling this much, are a warning and no note
+LITTLE = 0.01  # less of the target than this is nothing to speak of, however sure
 
 
 class Leakage(Check):
@@ -126,7 +127,7 @@ class Leakage(Check):
             return
         aim = aims(evidence.target[rows], evidence.kind)
         share, p = told(np.concatenate([*parts.values()], axis=1), aim, rng)
-        if p > self.level / 2 or share <= 0:
+        if p > self.level / 2 or share < LITTLE:
             return
         each: list[list[Any]] = sorted(
             ([name, round(max(told(z, aim, rng, draws=0)[0], 0.0), 3)] for name, z in parts.items()),

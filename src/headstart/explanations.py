@@ -66,9 +66,17 @@ def explain_run(run: str | Path, data: Any = None, *, rows: int = 12, cache: str
     source = [] if data is None else [str(data) if isinstance(data, str | Path) else "(in memory)"]
     return Explanations(
         command=shlex.join(["headstart", "explain", str(run), *source]), rows=told, confused=confused,
-        ways={way: words for way, words in WAYS.items() if way in ways}, notes=[n for n in (*notes, note) if n],
+        ways={way: words for way, words in WAYS.items() if way in ways},
+        notes=[n for n in (*notes, note, _off_objects([r["explanation"] for r in told if r.get("explanation")])) if n],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
+
+
+def _off_objects(told: list[dict[str, Any]]) -> str:
+    """In how many pictures the map holds more of what lies off the object than the picture does."""
+    known = [t for t in told if t["off"] is not None]
+    off = [t for t in known if t["off"] > t["around"]]
+    return f"in {len(off)} of {len(known)} pictures the map prefers what lies off the object" if off else ""
 
 
 def _again(

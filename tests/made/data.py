@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from PIL import Image
+
+GOOD = ["great", "lovely", "excellent", "happy with it", "works perfectly", "wonderful", "best purchase", "superb"]
+BAD = ["awful", "terrible", "broke at once", "waste of money", "useless", "horrible", "regret it", "worst purchase"]
+THINGS = ["kettle", "lamp", "phone", "chair", "book", "jacket", "tent", "camera", "bicycle", "radio", "pan", "clock"]
 
 
 def write_csv(
@@ -83,3 +88,12 @@ def png_bomb(path: Path, side: int = 20_000) -> Path:
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
     return path
+
+
+def reviews(rows: int = 160, seed: int = 0) -> pd.DataFrame:
+    """Short texts that are good or bad by one word."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, rows)
+    words = [rng.choice(GOOD if k else BAD) for k in label]
+    text = [f"This {rng.choice(THINGS)} number {i} is {w}, order {rng.integers(10**6)}." for i, w in enumerate(words)]
+    return pd.DataFrame({"text": text, "mood": np.where(label, "good", "bad")})

@@ -1,5 +1,7 @@
 """Explanations against other implementations, against sums that must hold, and against plants whose place is known."""
 
+# Long because one small network and its rows serve every way to explain.
+
 from __future__ import annotations
 
 from itertools import permutations
@@ -28,6 +30,7 @@ from headstart.explain._score import Score, slopes
 from headstart.explain._shapley import shapley
 from headstart.explain.confused import because, explain, pairs
 from headstart.explain.explainer import Explainer
+from headstart.explanations import _off_objects
 from headstart.model import Card, Model
 from headstart.report.explain import page, why
 from headstart.report.text import explained
@@ -264,6 +267,27 @@ def test_a_planted_patch_gets_the_heat_and_an_untrained_network_looks_elsewhere(
     both = zip(*maps.values(), strict=True)
     alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in both]
     assert np.mean(alike) < 0.8
+
+
+def test_heat_off_the_object_is_told_where_the_ground_is_plain() -> None:
+    rng = np.random.default_rng(0)
+    y, rows = np.arange(40) % 2, []
+    for k in y:
+        ground = Image.new("RGB", (96, 96), "white")
+        ground.paste(Image.fromarray(rng.integers(40, 200, (6, 6, 3), dtype=np.uint8)).resize((40, 40)), (44, 44))
+        rows.append(with_patch(ground, share=0.3) if k else ground)
+    data = Dataset("image", rows, np.arange(40).astype(str), y, "label", ("plain", "marked"))
+    told = Explainer(fitted(data, backbones.get("efficientnet_lite0"), "ridge"))(data, 1, 1, 0)
+    assert told.off > told.around == pytest.approx(1 - (40 / 84) ** 2, abs=0.03)  # of 96 the network sees 84
+    off, around = (f"{100 * share:.0f} %" for share in (told.off, told.around))
+    assert told.where.endswith(f"; {off} of it lies off the object, as {around} of the picture does")
+    grounded, noise = told.to_json(), pictures()
+    assert _off_objects([grounded, grounded | {"off": 0.1}]) == (
+        "in 1 of 2 pictures the map prefers what lies off the object"
+    )
+    other = Explainer(fitted(noise, backbones.get("efficientnet_lite0"), "ridge"))(noise, 1, 1, 0)
+    assert (other.off, other.around) == (None, None)  # no plain ground
+    assert _off_objects([other.to_json()]) == ""
 
 
 def test_a_patch_is_found_without_a_gradient_too() -> None:

@@ -16,9 +16,10 @@ ANY = np.ones((3, 3), dtype=bool)  # pixels that touch by a side or a corner
 
 
 class Parts(NamedTuple):
-    """The colour of the background, and where something lies on it beside the object, (h, w) booleans."""
+    """The colour of the background, and where the object and what lies on it beside the object are, (h, w) booleans."""
 
     background: tuple[int, int, int]
+    object: np.ndarray
     beside: np.ndarray
 
 
@@ -44,8 +45,8 @@ def parted(image: Image.Image) -> Parts | None:
     >>> image.paste((60, 60, 200), (8, 5, 35, 40))
     >>> image.paste((230, 30, 30), (0, 0, 8, 8))
     >>> parts = parted(image)
-    >>> parts.background, bool(parts.beside[:8, :8].all()), bool(parts.beside[8:, 9:].any())
-    ((255, 255, 255), True, False)
+    >>> parts.background, bool(parts.beside[:8, :8].all()), bool(parts.object[5:, 9:35].all())
+    ((255, 255, 255), True, True)
     """
     small = image.reduce(max(1, min(image.size) // SIDE))
     pixels = np.asarray(small, dtype=int)
@@ -65,12 +66,15 @@ def parted(image: Image.Image) -> Parts | None:
     regions, _ = label(own, ANY)
     sizes = np.bincount(regions.ravel())
     sizes[0] = 0
-    beside = differs & ~((regions == sizes.argmax()) & own)
+    thing = (regions == sizes.argmax()) & own
+    beside = differs & ~thing
     beside |= binary_dilation(beside, ANY) & ~differs  # its edges are drawn smoothly
     red, green, blue = (int(v) for v in background)
     if small.size != image.size:
-        beside = np.asarray(Image.fromarray(beside).resize(image.size, Image.Resampling.NEAREST))
-    return Parts((red, green, blue), beside)
+        thing, beside = (
+            np.asarray(Image.fromarray(a).resize(image.size, Image.Resampling.NEAREST)) for a in (thing, beside)
+        )
+    return Parts((red, green, blue), thing, beside)
 
 
 def covered(image: Image.Image) -> np.ndarray:

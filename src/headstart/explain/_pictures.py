@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from headstart.data.images import decode
+from headstart.data.objects import parted
 
 SIDE = 160  # pixels of a drawn map's longer side
 FOR, AGAINST = (230, 85, 0), (20, 90, 220)  # orange and blue can be told apart by all eyes
@@ -75,6 +76,22 @@ def where(heat: np.ndarray) -> str:
         return ""
     row, column = np.unravel_index(int(shares.argmax()), shares.shape)
     return f"in the {PLACES[int(row)][int(column)]} ({100 * shares.max():.0f} %)"
+
+
+def off_object(image: Image.Image, heat: np.ndarray) -> tuple[float, float] | None:
+    """The share of what of a map (h, w) is above 0 that lies off the picture's object, and that of the picture.
+
+    None where object and background cannot be told apart, and for a map that is nowhere above 0.
+
+    >>> image = Image.new("RGB", (40, 40), "white")
+    >>> image.paste((60, 60, 200), (4, 10, 20, 30))
+    >>> [round(share, 2) for share in off_object(image, np.ones((4, 4)))]
+    [0.8, 0.8]
+    """
+    parts, mass = parted(image), np.maximum(large(heat, image.size), 0)
+    if parts is None or not parts.object.any() or not mass.any():
+        return None
+    return float(mass[~parts.object].sum() / mass.sum()), float(1 - parts.object.mean())
 
 
 def ninths(heat: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from headstart.data.images import decode
 from headstart.errors import NotApplicable
 from headstart.explain._gradients import STEPS, grad_cam
 from headstart.explain._network import Whole
-from headstart.explain._pictures import Cells, as_seen, drawn, where
+from headstart.explain._pictures import Cells, as_seen, drawn, off_object, where
 from headstart.explain._pieces import Piece, by_gradient, counted, pieces, without
 from headstart.explain._score import Score
 from headstart.explain._shapley import shapley
@@ -51,6 +51,8 @@ class Explanation:
     heat: list[list[float]] | None = None  # a map, from the upper left
     picture: str | None = None  # the map over the picture, a data: URI
     where: str = ""  # the ninth of the picture that speaks most for `toward`, and its share
+    off: float | None = None  # share of what of the map speaks for `toward` that lies off the object, where it is known
+    around: float | None = None  # share of the picture that lies off the object
     words: list[list[Any]] = field(default_factory=list)  # [word, weight], in the order of the text
     columns: list[list[Any]] = field(default_factory=list)  # [column, its value, weight], the heaviest first
     note: str = ""  # why not in a better way, or not of the whole model
@@ -139,6 +141,10 @@ class Explainer:
         heat = np.array(found.heat)
         image = decode(row) if pixels is None else as_seen(pixels[0].numpy())
         found.picture, found.where = drawn(image, heat), where(heat)
+        if (shares := off_object(image, heat)) is not None:
+            found.off, found.around = shares
+            off, around = (f"{100 * share:.0f} %" for share in shares)
+            found.where += f"; {off} of it lies off the object, as {around} of the picture does"
         return found
 
     def _text(self, one: Dataset, score: Score) -> Explanation:

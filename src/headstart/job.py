@@ -222,7 +222,8 @@ class Job:
         first = max(self.features.pilot(reader, data, cuts[name], SAMPLE) for name, reader in readers.items())
         train = look(first)  # the time of the new ones says how many more can be read
         seconds_a_row = sum(1 / rate for rate in self.store.speed.values())
-        more = int(CHOOSE_SHARE * self.plan.budget / seconds_a_row) if seconds_a_row else SAMPLE
+        most = min(CHOOSE_SHARE * self.plan.budget, max(self.clock.left(keep=self.tail), 0.0) / 2)  # loading took some
+        more = int(most / seconds_a_row) if seconds_a_row else SAMPLE
         if more > PILOT:
             train = look(min(first - PILOT + more, SAMPLE))
         assert train.target is not None

@@ -79,6 +79,9 @@ def test_known_rows_say_nothing_of_the_pace_of_the_others(
         monkeypatch.setattr(job.store, "unread", lambda _, some, *__, **___: np.flatnonzero(~np.isin(some.ids, known)))
         job._choose(data)
         assert looked == asked
+        monkeypatch.setattr(job.clock, "left", lambda **_: -1.0)
+        job._choose(data)
+        assert looked == [*asked, 82]  # nothing is left: what could not be used is not read
     finally:
         job.stop()
 

@@ -138,4 +138,4 @@ def _able(data: Dataset, new: np.ndarray, rate: float | None, time_for_it: float
     if rate is None or len(new) <= rate * time_for_it:
         return len(data)
     fits = bisect_right(range(len(data)), rate * time_for_it, key=lambda n: np.isin(data.some(n), new).sum())
-    return max(fits - 1, 0)  # of no part fewer than 30 are taken
+    return max(fits - 1, 0)  # even 0 stands for the least sample, some rows of each part

@@ -62,12 +62,13 @@ def explain_run(run: str | Path, data: Any = None, *, rows: int = 12, cache: str
             told, confused, note = _own(model, seen, store, rows)
         else:
             (told, note), confused = _fresh(model, seen, store, model.read(data), rows), []
-    ways = {r["explanation"]["way"] for r in told if r.get("explanation")}
+    why = [r["explanation"] for r in told if r.get("explanation")]
+    ways = {w["way"] for w in why}
     source = [] if data is None else [str(data) if isinstance(data, str | Path) else "(in memory)"]
     return Explanations(
         command=shlex.join(["headstart", "explain", str(run), *source]), rows=told, confused=confused,
         ways={way: words for way, words in WAYS.items() if way in ways},
-        notes=[n for n in (*notes, note, _off_objects([r["explanation"] for r in told if r.get("explanation")])) if n],
+        notes=[n for n in (*notes, note, _off_objects(why)) if n],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

@@ -16,10 +16,11 @@ from headstart._threads import threads
 from headstart.data.raw import content_id
 from headstart.errors import BrokenRow
 
-SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in "jpg jpeg jpe jfif png gif bmp dib webp tif tiff ppm pgm pbm avif jp2".split()  # noqa: SIM905  (a line)
-)
+ENDINGS = (
+    "jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "dib", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "avif",
+    "jp2",
+)  # fmt: skip
+SUFFIXES = frozenset(f".{ending}" for ending in ENDINGS)
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
 MOST_PIXELS = 80_000_000  # decoded at once: about 240 MB; a larger JPEG is decoded at 1/2, 1/4 or 1/8 scale
 MOST_PROGRESSIVE = 160_000_000  # a progressive JPEG keeps all coefficients in memory whatever the scale

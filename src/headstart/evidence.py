@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ NEIGHBOURS = 3
 SUSPECTS = 12  # rows that a finding names and the report shows
 TEXT = 600  # characters of a text that are shown
 PICTURE = 160  # pixels of a thumbnail's longer side
-MAP = 1500  # points: t-SNE of more takes longer than the run's tail allows
+MAP, FIRST = 1500, 200  # points of the map at most, and those that say how long it takes
 PERPLEXITY = 30.0
 Left = Callable[[], float]  # seconds
 
@@ -34,7 +36,8 @@ def gather(
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that report.html draws, from the pooled activations of all rows and the scores of the test rows.
 
-    Mistakes are explained while seconds are `left`, at a `pace` of so many for a row; not at all without `left`.
+    Mistakes are explained while seconds are `left`, at a `pace` of so many for a row; not at all without `left`. The
+    map of the rows has as many as the seconds left then allow.
     """
     assert data.target is not None
     test = data.rows_of("test")
@@ -51,7 +54,7 @@ def gather(
         evidence["calibration"] = _calibration(scores, y, model.last_temperature)
     evidence |= _mistakes(data, vectors, scores, model, left, pace)
     if vectors is not None:
-        evidence["map"] = _map(data, vectors, _loss(scores, y, str(data.target_kind)) >= 0.5)
+        evidence["map"] = _map(data, vectors, _loss(scores, y, str(data.target_kind)) >= 0.5, left)
     return evidence
 
 
@@ -231,21 +234,20 @@ def _thumbnail(value: Any) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def _map(data: Dataset, vectors: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
+def _map(data: Dataset, vectors: np.ndarray, wrong: np.ndarray, left: Left | None) -> dict[str, Any]:
     """Two dimensions in which near rows stay near (t-SNE, van der Maaten and Hinton 2008); all test rows come first."""
-    from sklearn.manifold import TSNE
-
     assert data.split is not None
     test, rest = data.rows_of("test"), np.flatnonzero(data.split != "test")
     order = np.argsort(data.ids, kind="stable")
     test_first = np.concatenate([order[np.isin(order, test)], order[np.isin(order, rest)]])
-    rows = np.sort(test_first[:MAP])
-    points = vectors[rows]
-    if len(rows) > 3 * PERPLEXITY:
-        xy = TSNE(perplexity=PERPLEXITY, init="pca", random_state=0, max_iter=500).fit_transform(points)
-    else:
-        centred = points - points.mean(0)
-        xy = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    most = MAP
+    if left is not None and len(order) > 2 * FIRST:
+        import_module("sklearn.manifold")  # once, so that its time is not taken for theirs
+        start = time.monotonic()
+        _laid_out(vectors[test_first[:FIRST]])
+        most = int(np.clip(FIRST * left() / (time.monotonic() - start), FIRST, MAP))
+    rows = np.sort(test_first[:most])
+    xy = _laid_out(vectors[rows])
     is_wrong = np.zeros(len(data), dtype=bool)
     is_wrong[test] = wrong
     return {
@@ -256,3 +258,13 @@ def _map(data: Dataset, vectors: np.ndarray, wrong: np.ndarray) -> dict[str, Any
         "wrong": is_wrong[rows].tolist(),
         "name": [str(data.names[r]) if data.names is not None else str(r) for r in rows],
     }
+
+
+def _laid_out(points: np.ndarray) -> np.ndarray:
+    """(n, d) rows in two dimensions: by t-SNE, or the leading two where they are few."""
+    from sklearn.manifold import TSNE
+
+    if len(points) > 3 * PERPLEXITY:
+        return np.asarray(TSNE(perplexity=PERPLEXITY, init="pca", random_state=0, max_iter=500).fit_transform(points))
+    centred = points - points.mean(0)
+    return np.asarray(centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T)

@@ -181,6 +181,8 @@ class Job:
 
     def _read(self) -> Dataset:
         p = self.plan
+        for name in p.backbones:
+            backbones.get(name)  # weights that are not here are told of before any row is read
         if p.domain:
             unlabelled(p.data, p.domain, p.target, inputs=p.inputs, apart=(p.group, p.split))
         data = read(

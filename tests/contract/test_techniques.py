@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from functools import cache
+from inspect import signature
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 
 from headstart import _discover
 from headstart.activations.activations import Activations
-from headstart.errors import NotApplicable
+from headstart.errors import NotApplicable, PlanError
 from headstart.model import load_state, save_state
+from headstart.selection.contender import make
 from headstart.techniques._base import Technique
 from headstart.techniques._forgetting import forgetting
 from headstart.techniques._network import Trained
@@ -173,6 +175,25 @@ def test_how_many_there_are() -> None:
 def test_the_page_of_techniques_names_each() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "techniques.md").read_text(encoding="utf-8")
     assert not [n for n in NAMES if f"| `{n}` |" not in page]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_that_cannot_be_are_refused_before_anything_is_read(name: str) -> None:
+    own = {k: p.default for k, p in signature(type(make(name))).parameters.items() if k in make(name).get_params()}
+    for key in own.keys() - {"training"}:
+        for value in ("x", "true", "-1") if not isinstance(own[key], bool | str) else ("-1",):
+            with pytest.raises(PlanError, match=f"'{name}:{key}={value}': .*Expected: "):
+                make(f"{name}:{key}={value}")
+    with pytest.raises(PlanError, match="no setting 'wings'"):
+        make(f"{name}:wings=2")
+    for word in ("batch=0", "ema=1", "epochs=x", "norm_learns=3", "views=-1") if "training" in own else ():
+        with pytest.raises(PlanError, match=f"{word}. Expected"):
+            make(f"{name}:{word}")
+
+
+def test_a_number_is_enough_where_several_can_be_tried() -> None:
+    assert make("knn:neighbours=5").neighbours == (5,)
+    assert make("linear_probe:strengths=0.3").strengths == (0.3,)
 
 
 @pytest.mark.parametrize(("name", "kind"), [p for p in PAIRS if p[0] != "majority"])

@@ -24,7 +24,7 @@ from headstart._features import PILOT
 from headstart._journal import Journal
 from headstart._listen import Listener
 from headstart.data.read import read
-from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError
+from headstart.errors import DataError, HeadstartError, ModelError, PlanError, StoreError, WeightsError
 from headstart.job import Job
 from headstart.plan import Plan
 from headstart.selection.contender import Contender
@@ -128,6 +128,12 @@ def test_a_technique_that_does_not_fit_says_why_and_what_would(place: Path, tmp_
             place / "reviews.csv", target="mood", out=str(tmp_path / "x"), cache=str(place / "cache"), budget="60s",
             techniques=("stoch_norm",),
         )  # fmt: skip
+    assert not (tmp_path / "x").exists()
+
+
+def test_weights_that_are_not_here_are_told_of_before_any_row_is_read(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="models pull no_such_model"):
+        headstart.run("no_such_file.csv", out=tmp_path / "x", backbones=("no_such_model",))
     assert not (tmp_path / "x").exists()
 
 

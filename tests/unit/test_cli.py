@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import PackageNotFoundError, metadata
 
 import pytest
 import typer
@@ -119,20 +121,35 @@ def test_list_backbones_names_the_packaged_ones(capsys):
 
 
 @pytest.mark.parametrize("what", [w.value for w in listing.What])
-def test_every_list_has_two_lines_an_entry(capsys, what):
+def test_every_list_has_a_line_an_entry_and_one_of_facts_where_there_are_any(capsys, what):
     rows = json.loads(_run(capsys, "list", what, "--json")[1])
     assert rows
     code, out, _ = _run(capsys, "list", what)
     assert code == 0
-    lines = out.splitlines()
-    assert lines[::2] == [f"{row['name']}  {row['what']}" for row in rows]
-    for row, facts in zip(rows, lines[1::2], strict=True):
-        assert ("installed: yes" in facts) == bool(row.get("installed"))
+    entries = re.split(r"\n(?=\S)", out.rstrip("\n"))
+    assert [entry.partition("\n")[0] for entry in entries] == [f"{row['name']}  {row['what']}" for row in rows]
+    for row, entry in zip(rows, entries, strict=True):
+        assert ("installed: yes" in entry) == bool(row.get("installed"))
+        assert ("\n    " in entry) == any(row[key] not in (None, []) for key in row if key not in ("name", "what"))
 
 
-def test_what_is_not_installed_is_said(monkeypatch):
-    assert listing._installed(("json",))
-    assert not listing._installed(("json", "no_such_package_at_all"))
+def test_an_extra_that_is_not_installed_is_said(capsys, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(listing, "version", missing)
+    rows = {row["name"]: row for row in json.loads(_run(capsys, "list", "adaptation", "--json")[1])}
+    assert (rows["transport"]["extra"], rows["transport"]["installed"]) == ("transport", False)
+    assert "extra: transport; installed: no" in _run(capsys, "list", "adaptation")[1]
+    assert "extra" not in rows["coral"]
+
+
+def test_every_extra_that_a_list_names_can_be_installed(capsys):
+    named = {
+        row["extra"] for what in ("adaptation", "backbones", "techniques")
+        for row in json.loads(_run(capsys, "list", what, "--json")[1]) if "extra" in row
+    }  # fmt: skip
+    assert {"transport", "gguf", "hdf5"} <= named <= set(metadata("headstart").get_all("Provides-Extra"))
 
 
 def test_a_place_that_cannot_be_written_is_one_line(capsys, command, tmp_path):

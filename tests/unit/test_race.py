@@ -216,7 +216,7 @@ def test_who_races_unasked_depends_on_the_rows_a_class(known: dict[str, type[Tec
 def test_settings_stand_after_a_colon() -> None:
     made = Contender("minilm", "full:epochs=2,mix=cutmix,views=3", "pretrained").build(seed=5, rank=9)
     assert (made.epochs, made.seed, made.training, made.views) == (2, 5, {"mix": "cutmix", "views": 3}, 3)
-    with pytest.raises(NotApplicable, match="epoch"):
+    with pytest.raises(PlanError, match=r"no setting 'epoch'\. Expected: layers, epochs"):
         make("full:epoch=2")
     with pytest.raises(PlanError, match="knn"):
         make("knn:loss=focal")

@@ -66,6 +66,7 @@ class Adapter(Served, ABC):
     """
 
     shifts: ClassVar[frozenset[str]]  # of {"covariate", "prior", "subspace", "conditional"}: what it is made for
+    extra: ClassVar[str] = ""  # of headstart's, that brings what it imports
     maps: ClassVar[bool] = False  # moves features alone; nothing that is answered on the target flows back
 
     def adapt(self, source: Any, y: np.ndarray, target: Any) -> Adapted:

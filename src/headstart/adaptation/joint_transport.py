@@ -27,6 +27,7 @@ class JointTransport(Adapter):
     """
 
     shifts = frozenset({"conditional"})
+    extra = "transport"
 
     def __init__(self, regular: float = 0.1, label: float = 0.5, rounds: int = 3, seed: int = 0) -> None:
         self.regular = regular

@@ -26,6 +26,7 @@ class Transport(Adapter):
     """
 
     shifts = frozenset({"conditional"})
+    extra = "transport"
     maps = True
 
     def __init__(self, regular: float = 0.02, class_regular: float = 0.0, rounds: int = 5, seed: int = 0) -> None:

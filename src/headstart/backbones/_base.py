@@ -77,6 +77,7 @@ class Backbone(ABC):
     input_kind: Kind
     pretrained: bool = True
     endings: ClassVar[tuple[str, ...]] = ()  # of single files that hold such a network
+    extra: ClassVar[str] = ""  # of headstart's, that reads such files
 
     name: str  # what `headstart run --backbone` takes and `backbones.get` gives back
     licence: str = "unknown"

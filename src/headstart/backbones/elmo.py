@@ -39,6 +39,7 @@ class Elmo(Backbone):
     modalities = frozenset({"text", "table"})
     input_kind = "ids"
     endings = (".hdf5",)
+    extra = "hdf5"
     blank = tuple(characters(""))  # an empty word: a padded place is no word at all, and far from all words
 
     def __init__(self, options: dict[str, Any], name: str, licence: str = "unknown") -> None:

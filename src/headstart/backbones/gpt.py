@@ -32,6 +32,7 @@ class Gpt(HuggingFace):
 
     family = "gpt"
     endings = (".gguf",)
+    extra = "gguf"
 
     @classmethod
     def reads(cls, folder: Path, config: dict[str, Any]) -> bool:

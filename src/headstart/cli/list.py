@@ -1,12 +1,13 @@
-"""`headstart list`: what there is, what it needs, what is installed; read from the files, nothing heavy is imported."""
+"""`headstart list`: what there is and which extra it takes; read from the files, nothing heavy is imported."""
 
 from __future__ import annotations
 
 import ast
 import json
-import sys
+import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +47,8 @@ def list(
         facts = (
             f"{key.replace('_', ' ')}: {_words(value)}" for key, value in row.items() if key not in ("name", "what")
         )
-        print("   ", "; ".join(fact for fact in facts if not fact.endswith(": ")))
+        if line := "; ".join(fact for fact in facts if not fact.endswith(": ")):
+            print("   ", line)
 
 
 def _words(value: Any) -> str:
@@ -61,11 +63,10 @@ def _techniques() -> Sequence[Row]:
             "name": name,
             "reads": _strings(facts.get("accepts")) or ("vector",),
             "learns": _strings(facts.get("learns")) or ("label",),
-            "needs": needs,
-            "installed": _installed(needs),
+            **_extra(facts),
             "what": _discover.summary("techniques", name),
         }
-        for name, facts, needs in _files("techniques")
+        for name, facts in _files("techniques")
     ]
 
 
@@ -87,11 +88,10 @@ def _backbones() -> Sequence[Row]:
                 if r.family == name
             ),
             "reads": _strings(facts.get("modalities")),
-            "needs": needs,
-            "installed": _installed(needs),
+            **_extra(facts),
             "what": _discover.summary("backbones", name),
         }
-        for name, facts, needs in _files("backbones")
+        for name, facts in _files("backbones")
     ]
 
 
@@ -104,17 +104,16 @@ def _samples() -> Sequence[Row]:
 def _adapters() -> Sequence[Row]:
     return [
         {
-            "name": name, "against": _strings(facts.get("shifts")), "needs": needs, "installed": _installed(needs),
+            "name": name, "against": _strings(facts.get("shifts")), **_extra(facts),
             "without_source_rows": floor != "adaptation", "what": _discover.summary(floor, name),
         }
-        for floor in ("adaptation", "adaptation.source_free") for name, facts, needs in _files(floor)
+        for floor in ("adaptation", "adaptation.source_free") for name, facts in _files(floor)
     ]  # fmt: skip
 
 
 def _checks() -> Sequence[Row]:
     return [
-        {"name": name, "needs": needs, "installed": _installed(needs), "what": _discover.summary("audit", name)}
-        for name, _, needs in _files("audit")
+        {"name": name, **_extra(facts), "what": _discover.summary("audit", name)} for name, facts in _files("audit")
     ]
 
 
@@ -123,25 +122,25 @@ def _functions(floor: str, gives: str) -> Callable[[], Sequence[Row]]:
 
     def rows() -> Sequence[Row]:
         return [
-            {"name": name, "needs": needs, "installed": _installed(needs), "what": _discover.summary(floor, name)}
-            for name, facts, needs in _files(floor)
+            {"name": name, **_extra(facts), "what": _discover.summary(floor, name)}
+            for name, facts in _files(floor)
             if "return" in facts and gives in ast.unparse(facts["return"])
         ]
 
     return rows
 
 
-def _files(floor: str) -> Iterator[tuple[str, dict[str, ast.expr], tuple[str, ...]]]:
-    """Name, facts (class variables, or what the function returns) and third-party imports of every file of a floor."""
+def _files(floor: str) -> Iterator[tuple[str, dict[str, ast.expr]]]:
+    """Name and facts (class variables, or what the function returns) of every file of a floor."""
     spec = find_spec(f"headstart.{floor}")
     folders = (spec.submodule_search_locations or []) if spec else []
     for name in _discover.names(floor):
         path = next((p for folder in folders if (p := Path(folder) / f"{name}.py").exists()), None)
         if path is None:  # from another package: its own --help tells more
-            yield name, {}, ()
+            yield name, {}
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        yield name, _facts(tree, name.replace("_", ""), path.parent), _imports(tree)
+        yield name, _facts(tree, name.replace("_", ""), path.parent)
 
 
 def _facts(tree: ast.Module, name: str, folder: Path) -> dict[str, ast.expr]:
@@ -164,18 +163,20 @@ def _facts(tree: ast.Module, name: str, folder: Path) -> dict[str, ast.expr]:
     return facts
 
 
-def _imports(tree: ast.Module) -> tuple[str, ...]:
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return tuple(sorted(found - {*sys.stdlib_module_names, "headstart", "numpy"}))
+def _extra(facts: dict[str, ast.expr]) -> Row:
+    """The optional packages that a file asks for by the name of their extra, and whether they are here."""
+    extra = next(iter(_strings(facts.get("extra"))), None)
+    return {"extra": extra, "installed": _installed(extra)} if extra else {}
 
 
-def _installed(needs: tuple[str, ...]) -> bool:
-    return all(find_spec(name) for name in needs)
+def _installed(extra: str) -> bool:
+    try:
+        for line in requires("headstart") or ():
+            if f'extra == "{extra}"' in line.replace("'", '"'):
+                version(re.split(r"[^\w.-]", line)[0])
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _strings(value: ast.expr | None) -> tuple[str, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from inspect import formatannotation, signature
 from typing import Any
 
 import numpy as np
 
 from headstart import _discover
-from headstart.errors import PlanError
+from headstart.errors import NotApplicable, PlanError
+from headstart.techniques._base import setting
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,29 @@ def make(spec: str) -> Any:
     """
     name, _, given = spec.partition(":")
     technique = _discover.load("techniques", name)()
-    known = technique.get_params()
+    own = {k: v for k, v in signature(type(technique)).parameters.items() if k in technique.get_params()}
+    recipe = [f.name for f in fields(technique.recipe())] if own.pop("training", None) else []
     settings: dict[str, Any] = {}
-    for word in filter(None, given.split(",")):
-        key, _, text = word.partition("=")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        where = settings if key in known else settings.setdefault("training", {})
-        where[key.strip()] = value
-    if "training" in settings and "training" not in known:
-        raise PlanError(f"{name} has no settings {sorted(settings['training'])}", expected=f"some of {sorted(known)}")
-    if "training" in settings:
-        technique.set_params(**settings).recipe()  # says what is unknown before anything is read
-    return technique.set_params(**settings)
+    try:
+        for word in filter(None, given.split(",")):
+            key, _, text = (part.strip() for part in word.partition("="))
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = text
+            if key in own:
+                settings[key] = setting(key, value, formatannotation(own[key].annotation), own[key].default)
+            elif key in recipe:
+                settings.setdefault("training", {})[key] = value
+            else:
+                able = ", ".join([*own, *(r for r in recipe if r not in own)]) or "none: leave them out"
+                raise NotApplicable(f"no setting {key!r}", expected=able)
+        technique.set_params(**settings)
+        if "training" in settings:
+            technique.recipe()  # what does not fit is said before anything is read
+    except NotApplicable as error:
+        raise PlanError(f"technique {spec!r}: {error.seen}", expected=error.expected) from error
+    return technique
 
 
 def rows_a_class(y: np.ndarray) -> float:

@@ -52,6 +52,33 @@ def by_domain(tell: Callable[[np.ndarray], np.ndarray], domains: np.ndarray) -> 
     return told
 
 
+def setting(name: str, value: Any, hint: str, usual: Any) -> Any:
+    """A setting as its type hint asks for it, one number as a tuple of one; NotApplicable where it is something else.
+
+    Counts are at least 1 and numbers at least 0, or what is usual where that is less.
+
+    >>> setting("rank", 4.0, "int", 8), setting("strengths", 0.3, "tuple[float, ...]", (1.0, 10.0))
+    (4, (0.3,))
+    """
+    hint = hint.strip("'")
+    if value is None and "None" in hint:
+        return None
+    if hint.startswith("tuple"):
+        return (setting(name, value, hint[len("tuple[") :].partition(",")[0], usual[0]),)
+    kind = hint.partition(" ")[0]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    least = 1 if usual is None else min(1, usual) if kind == "int" else 0
+    able, expected = {
+        "int": (is_number and value == int(value) and value >= least, f"a whole number from {least} on"),
+        "float": (is_number and value >= 0, "a number from 0 on"),
+        "bool": (isinstance(value, bool), "true or false"),
+        "str": (isinstance(value, str), "a word"),
+    }.get(kind, (True, ""))
+    if not able:
+        raise NotApplicable(f"{name}={value}", expected=expected)
+    return int(value) if kind == "int" else value
+
+
 @dataclass
 class State:
     """A fitted technique without pickle: named arrays (safetensors) and plain values (JSON)."""

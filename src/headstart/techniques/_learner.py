@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from headstart.activations.activations import Activations
 from headstart.errors import NotApplicable
 from headstart.techniques._augment import MIXES, VIEWS
+from headstart.techniques._base import setting
 from headstart.techniques._checkpoint import EVERY
 from headstart.techniques._head import Network
 from headstart.techniques._objective import LOSSES, Told
@@ -62,13 +63,16 @@ def changed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:
     >>> changed(Recipe(), {"loss": "focal"}).loss
     'focal'
     """
-    known = [f.name for f in fields(Recipe)]
+    known = {f.name: f for f in fields(Recipe)}
     if unknown := sorted(set(settings) - set(known)):
         raise NotApplicable(f"training: {unknown}", expected=f"some of {', '.join(known)}")
     for name, able in WORDS.items():
         if settings.get(name, able[0]) not in able:
             raise NotApplicable(f"training: {name}={settings[name]!r}", expected=f"one of {able}")
-    return replace(recipe, **settings)
+    fit = {k: setting(f"training: {k}", v, str(known[k].type), known[k].default) for k, v in settings.items()}
+    if fit.get("ema", 0) >= 1:
+        raise NotApplicable(f"training: ema={fit['ema']}", expected="a decay below 1, such as 0.99")
+    return replace(recipe, **fit)
 
 
 class Learner:

@@ -12,7 +12,8 @@ from scipy.sparse import issparse
 from threadpoolctl import threadpool_limits
 
 STRENGTHS = np.logspace(-3, 5, 13)  # of ridge, on standardised features
-OWN_SPACE = 3000  # rows: the decomposition of more takes longer than it saves, and memory by their square
+OWN_SPACE = 3000  # rows: the decomposition of more takes memory by their square
+WORTH = {False: 50, True: 1000}  # steps over all columns, dense or sparse, that take as long as that decomposition
 BALANCED = 1.5  # largest class over smallest, from which classes are weighted
 
 
@@ -137,10 +138,12 @@ def logistic(
 
     The strength is the one with the least log loss on held-out rows: five folds on few rows, one fifth on many. Where
     there are fewer rows than features, and not too many rows, their own space is used instead: by the representer
-    theorem the solution is the same, and it is found many times faster.
+    theorem the solution is the same, and with few rows or many classes it is found several times faster.
     """
     back = None
-    if X.shape[0] < min(X.shape[1], OWN_SPACE):
+    rows, columns = X.shape
+    step = (X.nnz if issparse(X) else X.size) * (y.shape[1] if y.ndim == 2 else np.unique(y).size)
+    if rows < min(columns, OWN_SPACE) and rows**3 < WORTH[issparse(X)] * step:
         gram = X @ X.T
         values, vectors = np.linalg.eigh(gram.toarray() if issparse(gram) else gram)
         keep = values > values.max() * 1e-10

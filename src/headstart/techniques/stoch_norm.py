@@ -42,6 +42,8 @@ class StochNorm(Trained):
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
         """Put a stochastic one in the place of each BatchNorm."""
+        if self.p > 1:
+            raise NotApplicable(f"p={self.p}", expected="a probability")
         found = [n for n, m in network.suffix.named_modules() if isinstance(m, _BatchNorm)]
         if not found:
             raise NotApplicable("stoch_norm: there is no BatchNorm above this cut", do="use l2_sp or bss")

@@ -25,6 +25,7 @@ from headstart.selection.contender import make
 from headstart.techniques._base import Technique
 from headstart.techniques._forgetting import forgetting
 from headstart.techniques._network import Trained
+from headstart.techniques.lora import Lora
 from headstart.techniques.ridge import Ridge
 
 NAMES = _discover.names("techniques")
@@ -189,6 +190,12 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_read(name: str) 
     for word in ("batch=0", "ema=1", "epochs=x", "norm_learns=3", "views=-1") if "training" in own else ():
         with pytest.raises(PlanError, match=f"{word}. Expected"):
             make(f"{name}:{word}")
+
+
+def test_settings_given_in_python_are_looked_at_too() -> None:
+    X, y = world("lora", "map")
+    with pytest.raises(NotApplicable, match=r"variant=lore\. Expected: one of lora, rslora, dora"):
+        Lora(variant="lore").fit(X[TRAIN], y[TRAIN])
 
 
 def test_a_number_is_enough_where_several_can_be_tried() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from inspect import formatannotation, signature
 from typing import Any
 
 import numpy as np
 
 from headstart import _discover
 from headstart.errors import NotApplicable, PlanError
-from headstart.techniques._base import setting
+from headstart.techniques._base import setting, settings
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,9 @@ def make(spec: str) -> Any:
     """
     name, _, given = spec.partition(":")
     technique = _discover.load("techniques", name)()
-    own = {k: v for k, v in signature(type(technique)).parameters.items() if k in technique.get_params()}
+    own = settings(technique)
     recipe = [f.name for f in fields(technique.recipe())] if own.pop("training", None) else []
-    settings: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     try:
         for word in filter(None, given.split(",")):
             key, _, text = (part.strip() for part in word.partition("="))
@@ -67,14 +66,14 @@ def make(spec: str) -> Any:
             except ValueError:
                 value = text
             if key in own:
-                settings[key] = setting(key, value, formatannotation(own[key].annotation), own[key].default)
+                told[key] = setting(key, value, *own[key])
             elif key in recipe:
-                settings.setdefault("training", {})[key] = value
+                told.setdefault("training", {})[key] = value
             else:
                 able = ", ".join([*own, *(r for r in recipe if r not in own)]) or "none: leave them out"
                 raise NotApplicable(f"no setting {key!r}", expected=able)
-        technique.set_params(**settings)
-        if "training" in settings:
+        technique.set_params(**told)
+        if "training" in told:
             technique.recipe()  # what does not fit is said before anything is read
     except NotApplicable as error:
         raise PlanError(f"technique {spec!r}: {error.seen}", expected=error.expected) from error

@@ -280,7 +280,7 @@ def _try(entry: Contender, ground: Field, share: float | None) -> Trial:
         trial.valid = interval(metric, ground.y[rows], scores, groups=groups)
     except HeadstartError as error:
         trial.status, trial.why = "skipped", str(error)
-    except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
+    except Exception as error:  # whatever a technique, of this package or another, may meet: it is shown
         trial.status, trial.why = "failed", f"{type(error).__name__}: {error}".partition("\n")[0][:300]
     trial.seconds = time.monotonic() - start
     return trial

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import formatannotation, signature
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -55,28 +58,34 @@ def by_domain(tell: Callable[[np.ndarray], np.ndarray], domains: np.ndarray) -> 
 def setting(name: str, value: Any, hint: str, usual: Any) -> Any:
     """A setting as its type hint asks for it, one number as a tuple of one; NotApplicable where it is something else.
 
-    Counts are at least 1 and numbers at least 0, or what is usual where that is less.
+    Counts are at least 1 and numbers at least 0, or what is usual where that is less. Other hints take what comes.
 
     >>> setting("rank", 4.0, "int", 8), setting("strengths", 0.3, "tuple[float, ...]", (1.0, 10.0))
     (4, (0.3,))
     """
-    hint = hint.strip("'")
     if value is None and "None" in hint:
         return None
     if hint.startswith("tuple"):
-        return (setting(name, value, hint[len("tuple[") :].partition(",")[0], usual[0]),)
-    kind = hint.partition(" ")[0]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        inner, values = hint[len("tuple[") :].partition(",")[0], value if isinstance(value, Sequence) else (value,)
+        return tuple(setting(name, v, inner, usual[0]) for v in values)
+    kind, words = re.split(r"[ \[]", hint)[0], re.findall(r"'(\w+)'", hint)  # the words of a Literal
+    is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     least = 1 if usual is None else min(1, usual) if kind == "int" else 0
     able, expected = {
         "int": (is_number and value == int(value) and value >= least, f"a whole number from {least} on"),
         "float": (is_number and value >= 0, "a number from 0 on"),
         "bool": (isinstance(value, bool), "true or false"),
-        "str": (isinstance(value, str), "a word"),
+        "Literal": (value in words, f"one of {', '.join(words)}"),
     }.get(kind, (True, ""))
     if not able:
         raise NotApplicable(f"{name}={value}", expected=expected)
     return int(value) if kind == "int" else value
+
+
+def settings(technique: Technique) -> dict[str, tuple[str, Any]]:
+    """Type hint and usual value of each setting that a technique has, by name."""
+    known = {k: p for k, p in signature(type(technique)).parameters.items() if p.default is not p.empty}
+    return {k: (formatannotation(p.annotation).strip("'\""), p.default) for k, p in known.items()}
 
 
 @dataclass
@@ -171,7 +180,9 @@ class Technique(BaseEstimator, ABC):
         return None
 
     def _check(self, y: np.ndarray) -> str:
-        """Remember and return the kind of target; every `fit` begins here."""
+        """Remember and return the kind of target, after a look at the settings; every `fit` begins here."""
+        for name, (hint, usual) in settings(self).items():
+            setting(name, getattr(self, name), hint, usual)
         self.target_kind_: str = target_kind(y)
         if self.target_kind_ not in self.learns:
             raise NotApplicable(f"{type(self).__name__} learns {sorted(self.learns)}, not a {self.target_kind_}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -13,8 +13,6 @@ from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
 from headstart.techniques._loop import Held
 from headstart.techniques._network import Trained
-
-VARIANTS = ("lora", "rslora", "dora")
 
 
 class Lora(Trained):
@@ -34,8 +32,9 @@ class Lora(Trained):
     usual = Recipe(epochs=6, lr=5e-4, layer_decay=1.0, weight_decay=0.0)
 
     def __init__(
-        self, rank: int = 8, variant: str = "lora", layers: int | None = None, epochs: float | None = None,
-        lr: float | None = None, seconds: float | None = None, seed: int = 0, training: dict[str, Any] | None = None,
+        self, rank: int = 8, variant: Literal["lora", "rslora", "dora"] = "lora", layers: int | None = None,
+        epochs: float | None = None, lr: float | None = None, seconds: float | None = None, seed: int = 0,
+        training: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(layers, epochs, lr, seconds, seed, training)
         self.rank = rank
@@ -45,8 +44,6 @@ class Lora(Trained):
         """Freeze all, and let peft put its layers around those that it can adapt."""
         from peft import LoraConfig, inject_adapter_in_model
 
-        if self.variant not in VARIANTS:
-            raise NotApplicable(f"variant {self.variant!r}", expected=f"one of {', '.join(VARIANTS)}")
         names = [n for n, m in network.suffix.named_modules() if _adaptable(m)]
         if not names:
             raise NotApplicable("lora: no linear layer or plain convolution above this cut", do="use bitfit, or layers")

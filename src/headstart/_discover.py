@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import sys
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -36,7 +37,11 @@ def load(floor: str, name: str) -> Any:
         if point.name == name:
             return point.load()
     if name not in names(floor):
-        raise PlanError(f"no {floor.removesuffix('s')} {name!r}", expected=f"one of {', '.join(names(floor))}")
+        near = get_close_matches(name, names(floor), 1)
+        raise PlanError(
+            f"no {floor.removesuffix('s')} {name!r}", expected=f"one of {', '.join(names(floor))}",
+            do=f"did you mean {near[0]}?" if near else "",
+        )  # fmt: skip
     module = importlib.import_module(f"headstart.{floor}.{name}")
     wanted = name.replace("_", "")
     for attribute, value in vars(module).items():

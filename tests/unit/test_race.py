@@ -220,5 +220,5 @@ def test_settings_stand_after_a_colon() -> None:
         make("full:epoch=2")
     with pytest.raises(PlanError, match="knn"):
         make("knn:loss=focal")
-    with pytest.raises(PlanError, match="no technique"):
+    with pytest.raises(PlanError, match=r"no technique 'lore'.* did you mean lora\?"):
         make("lore:rank=2")

@@ -303,7 +303,7 @@ class Job:
         for name, why in ground.domains.why.items() if ground.domains else ():
             self.listener.say(f"domain {name!r} is learnt from and not held out: {why}")
         trials = race(
-            entries, ground, self.clock, keep=self.tail, done=done, on_end=on_end,
+            entries, ground, self.clock, keep=self.tail, done=done, named=self.plan.techniques, on_end=on_end,
             on_start=lambda c, s: self.listener.stage(f"race: {c.technique} on {c.backbone}", s) if s else None,
         )  # fmt: skip
         return trials, ground

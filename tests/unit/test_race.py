@@ -127,6 +127,12 @@ def test_the_floor_runs_even_after_the_race_has_stopped(known: dict[str, type[Te
     assert race(order, ground(), Clock(100))[-1].status == "done"
 
 
+def test_what_was_named_runs_even_after_the_race_has_stopped(known: dict[str, type[Technique]]) -> None:
+    known |= {"cheap": oracle(0.95, 1), "worse": oracle(0.60, 3), "asked": oracle(0.6, 4), "other": oracle(0.6, 4)}
+    trials = race(entries("cheap", "worse", "asked", "other"), ground(), Clock(100), named=("worse", "asked"))
+    assert [t.status for t in trials] == ["done", "done", "done", "skipped"]
+
+
 def test_no_time_left_is_said_not_swallowed(known: dict[str, type[Technique]]) -> None:
     known |= {"cheap": oracle(0.7, 1), "dear": oracle(0.9, 3)}
     trials = race(entries("cheap", "dear"), ground(), Clock(10.0, spent=8.0))
@@ -136,13 +142,13 @@ def test_no_time_left_is_said_not_swallowed(known: dict[str, type[Technique]]) -
 
 def test_a_contender_that_breaks_does_not_end_the_race(known: dict[str, type[Technique]]) -> None:
     known |= {
-        "breaks": oracle(0.9, 1, fails=RuntimeError("kaput")),
+        "breaks": oracle(0.9, 1, fails=TypeError("kaput")),
         "declines": oracle(0.9, 1, fails=NotApplicable("not for this")),
         "works": oracle(0.7, 1),
     }
     g = ground()
     trials = race(entries("breaks", "declines", "works"), g, Clock(100))
-    assert [(t.status, t.why) for t in trials[:2]] == [("failed", "RuntimeError: kaput"), ("skipped", "not for this")]
+    assert [(t.status, t.why) for t in trials[:2]] == [("failed", "TypeError: kaput"), ("skipped", "not for this")]
     assert best(trials, g).contender.technique == "works"
     with pytest.raises(NotApplicable, match="kaput"):
         best(trials[:2], g)

@@ -124,13 +124,15 @@ def race(
     *,
     keep: float = 0.12,
     done: dict[Contender, Trial] | None = None,
+    named: Sequence[str] = (),
     on_start: Callable[[Contender, float | None], None] = lambda c, s: None,
     on_end: Callable[[Trial], None] = lambda t: None,
 ) -> list[Trial]:
     """Run contenders in order; the share `keep` of the budget is left for evaluation and the report.
 
     Contenders of cost 3 and 4 get equal shares of what is left. The race stops when the paired bootstrap on the valid
-    rows says that the dearer technique just tried gains nothing over the best cheaper one; the floor always runs.
+    rows says that the dearer technique just tried gains nothing over the best cheaper one; the floor, and what a person
+    has `named`, run all the same.
     """
     entries = list(entries)
     trials: list[Trial] = []
@@ -142,7 +144,7 @@ def race(
         share = clock.left(keep=keep) / max(waiting, 1) if dear else None
         if before is not None:
             trial = before
-        elif stopped and entry.role not in ALWAYS:
+        elif stopped and entry.role not in ALWAYS and entry.technique not in named:
             trial = Trial(entry, status="skipped", why=stopped)
         elif share is not None and share < LEAST_SECONDS:
             trial = Trial(entry, status="skipped", why=f"{max(share, 0):.0f} s of the budget were left for it")

@@ -66,8 +66,8 @@ def setting(name: str, value: Any, hint: str, usual: Any) -> Any:
     if value is None and "None" in hint:
         return None
     if hint.startswith("tuple"):
-        inner, values = hint[len("tuple[") :].partition(",")[0], value if isinstance(value, Sequence) else (value,)
-        return tuple(setting(name, v, inner, usual[0]) for v in values)
+        inner, several = hint[len("tuple[") :].partition(",")[0], isinstance(value, list | tuple | np.ndarray)
+        return tuple(setting(name, v, inner, usual[0]) for v in (value if several else [value]))
     kind, words = re.split(r"[ \[]", hint)[0], re.findall(r"'(\w+)'", hint)  # the words of a Literal
     is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     least = 1 if usual is None else min(1, usual) if kind == "int" else 0

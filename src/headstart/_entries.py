@@ -8,7 +8,7 @@ from headstart import _discover, backbones
 from headstart.audit._base import TOLD
 from headstart.backbones._base import Backbone
 from headstart.data.dataset import Dataset
-from headstart.errors import PlanError
+from headstart.errors import NotApplicable, PlanError
 from headstart.plan import Plan
 from headstart.selection.contender import Contender, contenders, make, rows_a_class, unasked
 
@@ -65,14 +65,19 @@ def _reads(technique: str, backbone: Backbone) -> bool:
 
 
 def _learnable(name: str, kind: str, able: Sequence[str]) -> None:
-    """PlanError where a technique, one of others that can read the rows, does not learn a target of this kind."""
-    if kind not in make(name).learns:
+    """PlanError where a technique, one of others that can read the rows, does not learn a target of this kind so."""
+    technique = make(name)
+    if kind not in technique.learns:
         others = ", ".join(n for n in able if kind in make(n).learns)
         raise PlanError(
             f"technique {name!r} cannot learn rows with {TOLD[kind]}",
-            expected=f"rows with {' or '.join(TOLD[k] for k in sorted(make(name).learns))}",
+            expected=f"rows with {' or '.join(TOLD[k] for k in sorted(technique.learns))}",
             do=f"name one of {others}; or say --target COLUMN:KIND where they are taken for what they are not",
         )
+    try:
+        technique.suited(kind)
+    except NotApplicable as error:
+        raise PlanError(f"technique {name!r}: {error.seen}", expected=error.expected) from error
 
 
 def readable(name: str, reader: Backbone, able: Sequence[str] = ()) -> None:

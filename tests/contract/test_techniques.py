@@ -198,6 +198,17 @@ def test_settings_given_in_python_are_looked_at_too() -> None:
         Lora(variant="lore").fit(X[TRAIN], y[TRAIN])
 
 
+def test_what_means_nothing_for_a_kind_of_target_is_refused() -> None:
+    for spec, kind in (
+        ("full:loss=focal", "number"), ("full:loss=class_balanced", "labels"), ("full:stop_on=macro_f1", "number"),
+        ("contrastive:loss=focal", "label"), ("contrastive:mix=cutmix", "label"),
+    ):  # fmt: skip
+        with pytest.raises(NotApplicable, match=f"training: .*{spec.partition(':')[2].partition('=')[0]}"):
+            make(spec).suited(kind)
+    for spec, kind in (("full:loss=focal", "labels"), ("full:stop_on=macro_f1", "label"), ("full", "number")):
+        make(spec).suited(kind)
+
+
 def test_a_number_is_enough_where_several_can_be_tried() -> None:
     assert make("knn:neighbours=5").neighbours == (5,)
     assert make("linear_probe:strengths=0.3").strengths == (0.3,)

@@ -138,6 +138,11 @@ class Technique(BaseEstimator, ABC):
         """How many other views of each training picture `fit` can make use of."""
         return 0
 
+    def suited(self, kind: str) -> None:
+        """NotApplicable for settings that cannot be, or that have no meaning for this kind of target."""
+        for name, (hint, usual) in settings(self).items():
+            setting(name, getattr(self, name), hint, usual)
+
     def where(self, cuts: Sequence[str]) -> str:
         """The cut this technique reads on a backbone with these cuts (from "input" to "pooled")."""
         return self.cut
@@ -181,11 +186,10 @@ class Technique(BaseEstimator, ABC):
 
     def _check(self, y: np.ndarray) -> str:
         """Remember and return the kind of target, after a look at the settings; every `fit` begins here."""
-        for name, (hint, usual) in settings(self).items():
-            setting(name, getattr(self, name), hint, usual)
         self.target_kind_: str = target_kind(y)
         if self.target_kind_ not in self.learns:
             raise NotApplicable(f"{type(self).__name__} learns {sorted(self.learns)}, not a {self.target_kind_}")
+        self.suited(self.target_kind_)
         if self.target_kind_ == "label":
             self.n_outputs_ = int(y.max()) + 1
         else:

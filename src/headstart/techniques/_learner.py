@@ -55,6 +55,11 @@ WORDS: dict[str, tuple[str | None, ...]] = {
     "stop_on": ("loss", "balanced_accuracy", "macro_f1"), "precision": ("auto", "bf16", "fp16", "fp32"),
     "track": (None, *TRACKERS),
 }  # fmt: skip
+# and those that have a meaning where the target is not one class
+MEANT: dict[str, dict[str, tuple[str, ...]]] = {
+    "labels": {"loss": ("plain", "focal"), "stop_on": ("loss",)},
+    "number": {"loss": ("plain",), "stop_on": ("loss",)},
+}
 
 
 def changed(recipe: Recipe, settings: dict[str, Any]) -> Recipe:

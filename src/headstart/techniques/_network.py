@@ -19,7 +19,7 @@ from headstart.techniques._base import State, Technique
 from headstart.techniques._forgetting import forgetting
 from headstart.techniques._forward import outputs, tensors
 from headstart.techniques._head import Network
-from headstart.techniques._learner import Learner, Recipe, changed
+from headstart.techniques._learner import MEANT, Learner, Recipe, changed
 from headstart.techniques._linear import class_weights, logistic, logits_to_probability, ridge_path, targets
 from headstart.techniques._loop import Held, train
 from headstart.techniques._objective import balanced_weights
@@ -71,6 +71,15 @@ class Trained(Technique, Learner):
         """The usual one with what the settings change."""
         own = {k: getattr(self, k) for k in ("epochs", "lr") if getattr(self, k) is not None}
         return changed(self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})})
+
+    def suited(self, kind: str) -> None:
+        """NotApplicable also for a loss, or a score to stop by, that such a target has not."""
+        super().suited(kind)
+        for name, able in MEANT.get(kind, {}).items():
+            if (word := getattr(self.recipe(), name)) not in able:
+                raise NotApplicable(
+                    f"training: {name}={word} for a target of the kind {kind!r}", expected=" or ".join(able)
+                )
 
     @property
     def views(self) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from headstart.activations.activations import Activations
+from headstart.errors import NotApplicable
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
 from headstart.techniques._loop import Held
@@ -53,6 +54,12 @@ class Contrastive(Trained):
         recipe = super().recipe()
         pairs = min(self.pairs, MOST / max(self._rows, 1))
         return replace(recipe, epochs=2 * pairs / (recipe.batch - 1))
+
+    def suited(self, kind: str) -> None:
+        """NotApplicable also for what concerns a head in training: here it waits, and no rows are held out."""
+        super().suited(kind)
+        if idle := {"loss", "mix", "stop_on", "patience"} & set(self.training or {}):
+            raise NotApplicable(f"training: {sorted(idle)}", expected="none of them: the loss is that of pairs")
 
     def fit(
         self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None

@@ -68,8 +68,9 @@ def _load(name: str) -> Backbone:
         backbone = _discover.load("backbones", name)()
     elif name in PACKAGED and installed(PACKAGED[name]):
         backbone = _discover.load("backbones", PACKAGED[name].family).packaged(name)
-    elif Path(name.rpartition("@")[2]).is_file():
-        backbone = _from_file(name)
+    elif (file := Path(name.rpartition("@")[2])).is_file():
+        with _faults(file):
+            backbone = _from_file(name)
     else:
         folder = Path(name.removeprefix("local-dir:")) if name.startswith("local-dir:") else find(name)
         with _faults(folder):

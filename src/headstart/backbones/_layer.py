@@ -25,7 +25,7 @@ class Layer(Around):
         last = re.fullmatch(r"last\.(\d+)", cut)
         self.count = int(last[1]) if last else 1
         self.cut, self.how = (deep[-1] if deep and (last or not cut) else cut), how
-        if how not in POOLINGS or self.cut not in deep or not 0 < self.count <= len(deep):
+        if not where or how not in POOLINGS or self.cut not in deep or not 0 < self.count <= len(deep):
             raise WeightsError(
                 f"{self.name!r} names no place of {inner.name!r}",
                 expected=f"CUT, POOLING or CUT+POOLING with a cut of {', '.join(deep)} or last.K,"

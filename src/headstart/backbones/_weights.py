@@ -60,6 +60,9 @@ PACKAGED = {
 }  # fmt: skip
 
 
+FILES = (".safetensors", ".pth", ".pt", ".gguf", ".hdf5", ".txt", ".vec", ".bin")  # endings of what is no folder
+
+
 def installed(packaged: Packaged) -> bool:
     """Whether the package lies on this machine; its content is not looked at."""
     try:
@@ -109,12 +112,15 @@ def local(name: str) -> Path | None:
 
 def find(name: str) -> Path:
     """As `local`, but checked; a WeightsError that says what to do where nothing is found or a file was altered."""
-    folder = local(name)
+    file = Path(name.rpartition("@")[2])
+    if "@" in name or file.suffix in FILES:
+        raise WeightsError(f"no file {file}", expected="a file of weights", do="check the path")
+    folder = local(name) if name else None
     if folder is None:
         raise WeightsError(
             f"the weights of {name!r} are not on this machine",
             expected=f"a packaged name ({', '.join(PACKAGED)}), local-dir:FOLDER, or a pulled model",
-            do=f"write local-dir:{name}" if Path(name).is_dir() else f"headstart models pull {name}",
+            do=f"write local-dir:{name}" if name and Path(name).is_dir() else f"headstart models pull {name or 'NAME'}",
         )
     return check(folder)
 

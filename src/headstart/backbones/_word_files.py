@@ -44,6 +44,8 @@ def _text(file: BinaryIO) -> tuple[list[str], np.ndarray]:
     if size < 2:
         raise ValueError("no numbers behind the first word")
     parts = [line.rstrip().rsplit(" ", size) for line in lines]
+    if uneven := next((p for p in parts if len(p) != size + 1), None):
+        raise ValueError(f"{len(uneven) - 1} numbers behind {uneven[0]!r}, {size} behind other words")
     return [p[0] for p in parts], np.array([p[1:] for p in parts], dtype=np.float32)
 
 

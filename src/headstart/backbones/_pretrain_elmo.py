@@ -87,7 +87,7 @@ def pretrain_elmo(
         raise PlanError(f"{folder} already holds a model", expected="a new folder", do="name another --out")
     texts = [p for line in lines for p in _pieces(WORD.findall(line)) if len(p) > 1]
     if len(texts) < 100:
-        raise DataError(f"{len(texts)} lines with two words or more", expected="a hundred at least, better 100,000")
+        raise DataError(f"lines with two words or more: {len(texts)}", expected="a hundred at least, better 100,000")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(texts))

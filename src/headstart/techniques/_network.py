@@ -45,11 +45,13 @@ class Trained(Technique, Learner):
     learns = frozenset({"label", "labels", "number"})
     tunes = True
     usual: ClassVar[Recipe]
+    usual_of_maps: ClassVar[Recipe | None] = None  # where what is trained is convolutional, if another one
     depth: ClassVar[int | None] = None
     unasked: ClassVar[tuple[float, float] | None] = None
     fresh: ClassVar[bool] = False  # start from untrained weights
     few: ClassVar[int] = FEW
     held_share: ClassVar[float] = 0.1
+    _reads = ""  # the kind of what it was given to learn from
 
     def __init__(
         self, layers: int | None = None, epochs: float | None = None, lr: float | None = None,
@@ -68,9 +70,12 @@ class Trained(Technique, Learner):
         return cuts[0] if layers is None else cuts[max(0, len(cuts) - 2 - layers)]
 
     def recipe(self) -> Recipe:
-        """The usual one with what the settings change."""
+        """The usual one with what the settings change; before `fit`, that of tokens."""
         own = {k: getattr(self, k) for k in ("epochs", "lr") if getattr(self, k) is not None}
-        return changed(self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})})
+        usual = self.usual_of_maps if self._reads in ("map", "pixels") else None
+        return changed(
+            usual or self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})}
+        )
 
     def suited(self, kind: str) -> None:
         """NotApplicable also for a loss, or a score to stop by, that such a target has not."""
@@ -109,7 +114,7 @@ class Trained(Technique, Learner):
 
         `seconds` are for everything until valid and test rows have been predicted, so that whoever set them keeps them.
         """
-        start, kind = time.monotonic(), self._check(y)
+        start, kind, self._reads = time.monotonic(), self._check(y), X.kind
         recipe = self.recipe()
         torch.manual_seed(recipe.seed)
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)

@@ -22,4 +22,5 @@ class TopLayers(Trained):
     cost = 3
     unasked = (0, math.inf)
     depth = 1
-    usual = Recipe(epochs=6, lr=3e-4)
+    usual = Recipe(epochs=6, lr=1e-4)
+    usual_of_maps = Recipe(epochs=6, lr=3e-4)

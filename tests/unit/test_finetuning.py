@@ -273,6 +273,16 @@ def test_discriminative_rates_fall_by_2_6_a_stage() -> None:
     assert sorted(rates - {head}, reverse=True) == pytest.approx([1e-2 / 2.6, 1e-2 / 2.6**2])
 
 
+def test_a_stage_called_head_takes_no_head_rate_and_the_head_no_stage_rate() -> None:
+    """EfficientNet and its kin have such a stage."""
+    network = Network(Convolutions(), 8, CLASSES)
+    steps = network.suffix.steps
+    network.suffix.steps = nn.ModuleDict({{"high": "head"}.get(k, k): v for k, v in steps.items()})
+    rate = {id(p): g["lr"] for g in layered(network, Recipe(lr=1e-3, head_lr=0.5)) for p in g["params"]}
+    assert {rate[id(p)] for p in network.head.parameters()} == {0.5}
+    assert max(rate[id(p)] for p in network.suffix.parameters()) < 1e-3
+
+
 def test_wise_lies_between_probe_and_fine_tuning() -> None:
     X, y = maps(120)
     technique = Wise(layers=None, epochs=2).fit(X, y)

@@ -117,11 +117,11 @@ def layered(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
     Biases and norms are not decayed.
     """
     stages = list(network.get_submodule("suffix.steps")._modules)
-    depth = {name: len(stages) - 1 - i for i, name in enumerate(stages)}
+    depth = {f"suffix.steps.{name}": len(stages) - 1 - i for i, name in enumerate(stages)}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            below = depth.get(name.removeprefix("suffix.steps.").partition(".")[0])
+            below = depth.get(".".join(name.split(".")[:3]))  # by its whole path: a stage may be called "head" as well
             top = recipe.head_lr if below is None else recipe.lr * recipe.layer_decay**below
             groups.setdefault((top, recipe.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
     return [{"params": p, "lr": lr, "weight_decay": decay} for (lr, decay), p in groups.items()]

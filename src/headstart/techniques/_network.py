@@ -45,7 +45,6 @@ class Trained(Technique, Learner):
     learns = frozenset({"label", "labels", "number"})
     tunes = True
     usual: ClassVar[Recipe]
-    usual_of_maps: ClassVar[Recipe | None] = None  # where what is trained is convolutional, if another one
     depth: ClassVar[int | None] = None
     unasked: ClassVar[tuple[float, float] | None] = None
     fresh: ClassVar[bool] = False  # start from untrained weights
@@ -70,7 +69,7 @@ class Trained(Technique, Learner):
         return cuts[0] if layers is None else cuts[max(0, len(cuts) - 2 - layers)]
 
     def recipe(self) -> Recipe:
-        """The usual one with what the settings change; before `fit`, that of tokens."""
+        """The usual one with what the settings change."""
         own = {k: getattr(self, k) for k in ("epochs", "lr") if getattr(self, k) is not None}
         usual = self.usual_of_maps if self._reads in ("map", "pixels") else None
         return changed(

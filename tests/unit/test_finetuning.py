@@ -29,7 +29,6 @@ from headstart.techniques.lora import Lora
 from headstart.techniques.prompts import Prompts
 from headstart.techniques.soup import Soup
 from headstart.techniques.stoch_norm import Stochastic, StochNorm
-from headstart.techniques.top_layers import TopLayers
 from headstart.techniques.wise import SHARES, Wise
 
 SHORT: dict[str, Any] = {"epochs": 2, "training": {"least": 1}}
@@ -42,14 +41,6 @@ def names(technique: Any) -> set[str]:
     after = dict(technique.fit(X, y).network_.suffix.named_parameters())
     assert set(after) >= set(before)
     return {k for k, v in before.items() if not torch.equal(v, after[k])}
-
-
-def test_a_recipe_may_differ_where_convolutions_are_trained() -> None:
-    technique, fixed = TopLayers(**SHORT), TopLayers(lr=2e-4, **SHORT)
-    assert technique.recipe().lr == TopLayers.usual.lr
-    X, y = maps()
-    assert technique.fit(X, y).recipe().lr == TopLayers.usual_of_maps.lr > TopLayers.usual.lr
-    assert fixed.fit(X, y).recipe().lr == 2e-4
 
 
 def test_bitfit_moves_biases_and_nothing_else() -> None:

@@ -50,7 +50,6 @@ class Trained(Technique, Learner):
     fresh: ClassVar[bool] = False  # start from untrained weights
     few: ClassVar[int] = FEW
     held_share: ClassVar[float] = 0.1
-    _reads = ""  # the kind of what it was given to learn from
 
     def __init__(
         self, layers: int | None = None, epochs: float | None = None, lr: float | None = None,
@@ -71,10 +70,7 @@ class Trained(Technique, Learner):
     def recipe(self) -> Recipe:
         """The usual one with what the settings change."""
         own = {k: getattr(self, k) for k in ("epochs", "lr") if getattr(self, k) is not None}
-        usual = self.usual_of_maps if self._reads in ("map", "pixels") else None
-        return changed(
-            usual or self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})}
-        )
+        return changed(self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})})
 
     def suited(self, kind: str) -> None:
         """NotApplicable also for a loss, or a score to stop by, that such a target has not."""
@@ -113,7 +109,7 @@ class Trained(Technique, Learner):
 
         `seconds` are for everything until valid and test rows have been predicted, so that whoever set them keeps them.
         """
-        start, kind, self._reads = time.monotonic(), self._check(y), X.kind
+        start, kind = time.monotonic(), self._check(y)
         recipe = self.recipe()
         torch.manual_seed(recipe.seed)
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)

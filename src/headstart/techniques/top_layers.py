@@ -23,4 +23,3 @@ class TopLayers(Trained):
     unasked = (0, math.inf)
     depth = 1
     usual = Recipe(epochs=6, lr=1e-4)
-    usual_of_maps = Recipe(epochs=6, lr=3e-4)

@@ -55,6 +55,18 @@ def test_ridge_agrees_with_scikit_learn() -> None:
     np.testing.assert_allclose(ours.intercept, theirs.intercept_, atol=1e-9)
 
 
+def test_the_rows_own_space_is_for_few_rows_or_many_classes() -> None:
+    from scipy.sparse import random
+
+    few, many = (random(n, 20_000, density=0.006, format="csr", random_state=0) for n in (200, 1500))  # 120 words each
+    assert _linear._in_own_space(few, 2)
+    assert not _linear._in_own_space(many, 2)
+    assert _linear._in_own_space(many, 20)
+    assert _linear._in_own_space(np.zeros((200, 1280)), 9)
+    assert not _linear._in_own_space(np.zeros((1200, 1280)), 9)
+    assert not _linear._in_own_space(np.zeros((200, 64)), 9)
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_logistic_in_the_rows_own_space_is_the_same(classes: int) -> None:
     from sklearn.linear_model import LogisticRegression

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 STRENGTHS = np.logspace(-3, 5, 13)  # of ridge, on standardised features
 OWN_SPACE = 3000  # rows: the decomposition of more takes memory by their square
-WORTH = {False: 50, True: 1000}  # steps over all columns, dense or sparse, that take as long as that decomposition
+WORTH, SPARSE = 50, 20  # dense steps over all columns that take as long as that decomposition; and one sparse step
 BALANCED = 1.5  # largest class over smallest, from which classes are weighted
 
 
@@ -141,9 +141,7 @@ def logistic(
     theorem the solution is the same, and with few rows or many classes it is found several times faster.
     """
     back = None
-    rows, columns = X.shape
-    step = (X.nnz if issparse(X) else X.size) * (y.shape[1] if y.ndim == 2 else np.unique(y).size)
-    if rows < min(columns, OWN_SPACE) and rows**3 < WORTH[issparse(X)] * step:
+    if _in_own_space(X, y.shape[1] if y.ndim == 2 else np.unique(y).size):
         gram = X @ X.T
         values, vectors = np.linalg.eigh(gram.toarray() if issparse(gram) else gram)
         keep = values > values.max() * 1e-10
@@ -156,6 +154,13 @@ def logistic(
         strength = strengths[0] if len(strengths) == 1 else _strength(X_small, y, weight, strengths, seed)
         coef, intercept = _fit(X_small, y, weight, strength)
     return (coef if back is None else X.T @ (back @ coef)), intercept, strength
+
+
+def _in_own_space(X: Any, classes: int) -> bool:
+    """Whether rows (n, d) are fewer than columns, and steps in n columns save more than finding these n takes."""
+    rows, columns = X.shape
+    step = classes * (SPARSE * X.nnz if issparse(X) else X.size)
+    return bool(rows < min(columns, OWN_SPACE) and rows**3 < WORTH * step)
 
 
 def _fit(

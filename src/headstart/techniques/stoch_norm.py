@@ -40,10 +40,14 @@ class StochNorm(Trained):
         super().__init__(layers, epochs, lr, seconds, seed, training)
         self.p = p
 
-    def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
-        """Put a stochastic one in the place of each BatchNorm."""
+    def suited(self, kind: str) -> None:
+        """NotApplicable also for a probability above 1."""
+        super().suited(kind)
         if self.p > 1:
             raise NotApplicable(f"p={self.p}", expected="a probability")
+
+    def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
+        """Put a stochastic one in the place of each BatchNorm."""
         found = [n for n, m in network.suffix.named_modules() if isinstance(m, _BatchNorm)]
         if not found:
             raise NotApplicable("stoch_norm: there is no BatchNorm above this cut", do="use l2_sp or bss")

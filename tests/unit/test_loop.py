@@ -196,6 +196,22 @@ def test_the_average_follows_and_is_kept() -> None:
     assert np.linalg.norm(mean[key] - first[key]) > 0
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("held", [False, True])
+def test_statistics_that_follow_the_data_are_those_of_the_weights_that_are_kept(ema: float, *, held: bool) -> None:
+    """Gathered during some fast steps they are of no weights that there ever were, and every answer is the same."""
+    X, y = rows()
+    suffix = Suffix()
+    suffix.steps["low"] = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6))
+    network = Network(suffix, 5, 3)
+    recipe = Recipe(epochs=4, least=1, lr=0.3, ema=ema, norm_learns=True, patience=99)
+    train(network, X, y, np.ones(len(y)), "label", recipe, held=rows(30, seed=1) if held else None)
+    with torch.no_grad():
+        seen = suffix.steps["low"][0](torch.from_numpy(np.asarray(X)))
+    torch.testing.assert_close(suffix.steps["low"][1].running_mean, seen.mean(0))
+    assert suffix.steps["low"][1].momentum == 0.1
+
+
 @pytest.mark.parametrize(
     "words", [{"precision": "bf16"}, {"precision": "fp16"}, {"schedule": "slanted"}, {"loss": "focal"}, {"ema": 0.5}]
 )

@@ -21,7 +21,7 @@ from headstart.techniques._forward import outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import MEANT, Learner, Recipe, changed
 from headstart.techniques._linear import class_weights, logistic, logits_to_probability, ridge_path, targets
-from headstart.techniques._loop import Held, train
+from headstart.techniques._loop import SETTLED, Held, train
 from headstart.techniques._objective import balanced_weights
 
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
@@ -127,7 +127,8 @@ class Trained(Technique, Learner):
         pace = standardise(network, X[keep])
         self.begin(network, X[keep], aim[keep])
         if recipe.seconds is not None:
-            left = recipe.seconds - (time.monotonic() - start) - AFTER * pace * len(y)
+            after = AFTER * len(y) + recipe.norm_learns * min(SETTLED, len(y))
+            left = recipe.seconds - (time.monotonic() - start) - pace * after
             _in_time(recipe.seconds - left, recipe.seconds)
             recipe = replace(recipe, seconds=left)
         self.done_ = train(network, X[keep], aim[keep], weight[keep], kind, recipe, held, self)

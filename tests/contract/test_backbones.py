@@ -15,6 +15,7 @@ from headstart.activations import engine
 from headstart.backbones._base import Backbone
 from headstart.backbones._timm import Pixels, Preparation
 from headstart.errors import WeightsError
+from headstart.techniques.top_layers import TopLayers
 
 TIMM = {
     "resnet": "resnet10t",
@@ -209,6 +210,26 @@ def test_split_network_is_the_whole_network_at_every_cut(made: Made) -> None:
         torch.testing.assert_close(backbone.suffix(cut)(seen[cut], batch.mask), expected, atol=1e-6, rtol=1e-5)
 
 
+def test_the_last_layer_is_more_than_a_norm(made: Made) -> None:
+    """So that training the last layers trains layers; a norm above them all belongs to the last."""
+    backbone = made[0]
+    learns = backbone.suffix(TopLayers(layers=1).where(backbone.cuts)).parameters()
+    assert sum(p.numel() for p in learns if p.ndim > 1) > 0
+
+
+@torch.no_grad()
+def test_the_stages_drop_out_as_often_as_the_whole(made: Made) -> None:
+    backbone, rows, whole = made
+    calls: list[str] = []
+    for name, module in backbone.model.named_modules() if hasattr(backbone, "model") else ():
+        if isinstance(module, torch.nn.Dropout) and module.p:
+            module.register_forward_hook(lambda *_, name=name: calls.append(name))
+    whole(backbone)
+    once, calls[:] = sorted(calls), []
+    backbone.prefix(backbone.prepare(rows), ["pooled"])
+    assert sorted(calls) == once
+
+
 def test_a_row_does_not_depend_on_its_batch(made: Made) -> None:
     backbone, rows, _ = made
     together = backbone.prefix(backbone.prepare(rows), ["pooled"])["pooled"]
@@ -287,6 +308,12 @@ def test_unknown_names_say_what_to_do(tmp_path: Path, monkeypatch: pytest.Monkey
         backbones.get("resnet50.a1_in1k")
     with pytest.raises(WeightsError, match="no folder"):
         backbones.get(f"local-dir:{tmp_path / 'nowhere'}")
+
+
+def test_a_network_that_reads_padding_is_refused(tmp_path: Path) -> None:
+    """Its convolutions go on into the padding: a row would have another answer in each batch."""
+    with pytest.raises(WeightsError, match="more than its layers in order"):
+        tiny_encoder("convbert", tmp_path)
 
 
 def test_a_table_row_is_read_as_a_sentence() -> None:

@@ -13,8 +13,13 @@ import torch
 
 from headstart import _discover, backbones
 from headstart.activations import engine
+from headstart.activations.store import ActivationStore
 from headstart.backbones._elmo import characters
+from headstart.data.read import read_rows
 from headstart.errors import PlanError, WeightsError
+from headstart.selection.contender import make
+from headstart.techniques._head import Network
+from headstart.techniques._learner import Recipe, layered
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "elmo"
 OPTIONS: dict[str, Any] = {
@@ -109,6 +114,17 @@ def test_words_are_remembered_and_forgotten_when_weights_change() -> None:
     assert copy.deepcopy(words)._known == {}
 
 
+@pytest.mark.parametrize("name", ["full", "contrastive"])
+def test_words_are_forgotten_by_a_training(name: str, tmp_path: Path) -> None:
+    """The optimiser changes weights in a way that their version does not tell."""
+    data, y = read_rows(TEXTS[:3] * 8, modality="text"), np.arange(24) % 3
+    elmo = random()
+    X = ActivationStore(tmp_path).get(elmo, data, {"input"})["input"]
+    technique = make(f"{name}:lr=5e-3").fit(X, y)
+    again = type(technique)().restore(technique.state(), lambda: elmo.suffix("input"))
+    np.testing.assert_allclose(technique.predict_proba(X), again.predict_proba(X), atol=1e-6)
+
+
 def test_only_letters_are_convolved_and_nothing_is_lost() -> None:
     """The same words among one of fifty letters, for which nothing is left out, and an absent word."""
     words = random().stages()[0].module
@@ -151,6 +167,14 @@ def test_the_mix_is_trained_with_the_rest() -> None:
         top.steps["pooled"].shares[1] = 50.0
         words = lower[1, 1 : int(batch.mask[1].sum()) - 1, 12:24]
         torch.testing.assert_close(top(lower, batch.mask)[1], words.mean(0))
+
+
+def test_the_mix_learns_as_fast_as_the_head() -> None:
+    """It is the task's own; the layers below it were pre-trained."""
+    network = Network(random().suffix("layer.1"), 12, 2)
+    rate = {id(p): g["lr"] for g in layered(network, Recipe(lr=1e-4, head_lr=1e-2)) for p in g["params"]}
+    own = {n: rate[id(p)] for n, p in network.suffix.steps.named_parameters()}
+    assert {n for n, r in own.items() if r == 1e-2} == {"pooled.shares", "pooled.scale"}
 
 
 def test_the_engine_reads_characters_in_batches_of_like_length() -> None:

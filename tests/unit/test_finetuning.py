@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from tests.made.network import CLASSES, Convolutions, Source, maps
 from torch import Tensor, nn
 
 from headstart.errors import NotApplicable
+from headstart.selection.contender import make
 from headstart.techniques import _network as networks
 from headstart.techniques._forgetting import cka
 from headstart.techniques._head import Network
@@ -22,6 +24,7 @@ from headstart.techniques.bi_tuning import contrast
 from headstart.techniques.bitfit import Bitfit
 from headstart.techniques.bss import shrinkage
 from headstart.techniques.co_tuning import CoTuning, related
+from headstart.techniques.contrastive import Contrastive
 from headstart.techniques.full import Full
 from headstart.techniques.gradual_unfreezing import GradualUnfreezing
 from headstart.techniques.l2_sp import L2Sp
@@ -274,6 +277,55 @@ def test_a_stage_called_head_takes_no_head_rate_and_the_head_no_stage_rate() -> 
     assert max(rate[id(p)] for p in network.suffix.parameters()) < 1e-3
 
 
+def test_what_stands_beside_the_stages_learns_at_their_rate() -> None:
+    """The old classifier was pre-trained as well; and the rate of prompts is the one that is set."""
+    for name, technique in (("old_head", CoTuning(lr=1e-3)), ("prompt", Prompts(lr=1e-3))):
+        network = Network(Convolutions(), 8, CLASSES)
+        network.suffix.add_module(name, nn.Linear(8, 4))
+        groups = layered(network, technique.recipe())
+        rate = {id(p): g["lr"] for g in groups for p in g["params"]}
+        assert rate[id(network.suffix.get_submodule(name).weight)] == 1e-3
+
+
+def test_features_that_hardly_vary_do_not_outweigh_the_others() -> None:
+    """As many do behind a ReLU in a few rows, and not in the next."""
+
+    class Uneven(Convolutions):
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            return x.mean((2, 3)) * torch.tensor([0.0, 1e-3, 1.0])
+
+    network = Network(Uneven(), 3, CLASSES)
+    standardise(network, maps(40)[0])
+    variance = network.scale.running_var
+    assert variance is not None
+    assert 0.02 * variance.max() < variance.min() < variance.median()
+
+
+@pytest.mark.parametrize("technique", [Full(**SHORT), Contrastive(pairs=20), Soup(runs=2, **SHORT)])
+def test_rows_that_weigh_nothing_teach_nothing(technique: Any) -> None:
+    X, y = maps(60)
+    weight = np.ones(len(y))
+    weight[: len(y) // 2] = 0
+    rest = clone(technique).fit(X[weight > 0], y[weight > 0], sample_weight=weight[weight > 0])
+    told = technique.fit(X, y, sample_weight=weight).predict_proba(X)
+    np.testing.assert_allclose(told, rest.predict_proba(X), atol=1e-6)
+
+
+def test_the_head_after_contrastive_tuning_weighs_the_rows() -> None:
+    X, y = maps(60)
+    heavy = np.where(y == 1, 20.0, 1.0)
+    plain, weighed = (
+        Contrastive(pairs=20).fit(X, y, sample_weight=w).predict_proba(X)[:, 1].mean() for w in (np.ones(60), heavy)
+    )
+    assert weighed > plain + 0.05
+
+
+@pytest.mark.parametrize("name", ["co_tuning", "bi_tuning", "contrastive"])
+def test_a_loss_of_pairs_is_not_told_mixed_rows(name: str) -> None:
+    with pytest.raises(NotApplicable, match="no use for them"):
+        make(f"{name}:mix=mixup").suited("label")
+
+
 def test_wise_lies_between_probe_and_fine_tuning() -> None:
     X, y = maps(120)
     technique = Wise(layers=None, epochs=2).fit(X, y)
@@ -283,7 +335,7 @@ def test_wise_lies_between_probe_and_fine_tuning() -> None:
         assert all(torch.equal(technique.network_.state_dict()[k], v) for k, v in start.items())
     network = Network(Convolutions(), 8, CLASSES)
     standardise(network, X)
-    fit_head(network, X, y, "label", 0)
+    fit_head(network, X, y, np.ones(len(y)), "label", 0)
     assert start["head.weight"].shape == network.head.weight.shape
 
 

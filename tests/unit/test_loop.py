@@ -196,6 +196,12 @@ def test_the_average_follows_and_is_kept() -> None:
     assert np.linalg.norm(mean[key] - first[key]) > 0
 
 
+def test_a_slow_average_of_a_short_training_is_not_the_start() -> None:
+    """A thousandth of each of 18 steps would be nothing: at first it follows soon."""
+    last, mean = (trained(Recipe(epochs=6, least=1, ema=e, lr=1e-2)) for e in (0.0, 0.999))
+    assert np.linalg.norm(mean["head.weight"]) > 0.3 * np.linalg.norm(last["head.weight"])
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("held", [False, True])
 def test_statistics_that_follow_the_data_are_those_of_the_weights_that_are_kept(ema: float, *, held: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -79,6 +79,12 @@ class Characters(nn.Module):
             found = self.compute(words[new])
             self._known.update(zip((keys[i] for i in new), found, strict=True))
         return torch.stack([self._known[key] for key in keys])
+
+    def train(self, mode: bool = True) -> Self:
+        """Forget the words before each training: an optimiser may change weights without telling their version."""
+        if mode:
+            self._known, self._stamp = {}, None
+        return super().train(mode)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_known": {}, "_stamp": None}
@@ -165,6 +171,8 @@ class Bidirectional(nn.Module):
 
 class Mix(nn.Module):
     """The layers in learnt shares (equal before training), and the mean over the words without the two marks."""
+
+    untrained: ClassVar[bool] = True  # the task's own, no part of what was pre-trained: it learns as fast as a head
 
     def __init__(self, layers: int) -> None:
         super().__init__()

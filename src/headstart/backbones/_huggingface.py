@@ -75,7 +75,7 @@ class HuggingFace(Backbone):
         return [(int(a), int(b)) for a, b in self.tokenizer(text, **options)["offset_mapping"]] or [(0, 0)]
 
     def stages(self) -> list[Stage]:
-        """Embeddings, one stage a layer, the last norm where there is one, pooling."""
+        """Embeddings, one stage a layer, pooling."""
         return self._staged(self.model, self.above)
 
     def fresh(self) -> list[Stage]:
@@ -101,11 +101,15 @@ class HuggingFace(Backbone):
     def _prove(self) -> None:
         """Refuse a network that is not the composition of its stages: silently wrong features would be worse."""
         ids = torch.arange(5)[None] % self.model.config.vocab_size
-        x: Tensor = ids
-        for stage in self.parts(self.model):
-            x = stage.module(x, None)
+        short = ids[:, :3]
         whole = self.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-        if not torch.allclose(x, whole, atol=1e-4, rtol=1e-3):
+        alone = self.model(input_ids=short, attention_mask=torch.ones_like(short)).last_hidden_state
+        x: Tensor = ids.repeat(2, 1)
+        mask = torch.arange(5) < torch.tensor([[5], [3]])
+        for stage in self.parts(self.model):
+            x = stage.module(x, mask)
+        same = (torch.allclose(a, b, atol=1e-4, rtol=1e-3) for a, b in ((x[:1], whole), (x[1:, :3], alone)))
+        if not all(same):  # the second row is padded: what else is in a batch must change nothing
             raise WeightsError(
                 f"{type(self.model).__name__} is more than its layers in order",
                 expected=f"a network such as {self.family}",
@@ -161,6 +165,23 @@ class Slice(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         raise NotImplementedError
+
+
+class _Normed(nn.Module):
+    """A layer and the norm above it: what a network says at last, and one layer of those that are counted."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.norm = layer, norm
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        out: Tensor = self.norm(self.layer(x, mask))
+        return out
+
+
+def normed(layers: Sequence[nn.Module], norm: nn.Module) -> list[nn.Module]:
+    """The layers, the last one with the network's last norm."""
+    return [*layers[:-1], _Normed(layers[-1], norm)]
 
 
 def pretrained(folder: Path, **options: Any) -> tuple[Any, Any]:

@@ -9,8 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones._base import Plain, Stage, untraced
-from headstart.backbones._huggingface import HuggingFace, Slice, pretrained
+from headstart.backbones._base import Stage, untraced
+from headstart.backbones._huggingface import HuggingFace, Slice, normed, pretrained
 from headstart.backbones._weights import PACKAGED, verify
 from headstart.errors import WeightsError
 
@@ -136,6 +136,5 @@ def _modern(model: Any) -> list[Stage]:
     steps = [_Rotary(model, "layers", i, embeddings=_Through(), final_norm=nn.Identity()) for i in layers]
     return [
         Stage("embeddings", _Embed(model).eval(), "tokens"),
-        *(Stage(f"layer.{i}", step.eval(), "tokens") for i, step in enumerate(steps)),
-        Stage("norm", Plain(model.final_norm).eval(), "tokens"),
+        *(Stage(f"layer.{i}", step.eval(), "tokens") for i, step in enumerate(normed(steps, model.final_norm))),
     ]

@@ -1,4 +1,4 @@
-"""GPT and its kin: causal language models as embeddings, layers, a last norm and a pooling; safetensors or GGUF."""
+"""GPT and its kin: causal language models as embeddings, layers and a pooling; safetensors or GGUF."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones._base import Plain, Stage, untraced
-from headstart.backbones._huggingface import HuggingFace, Quiet, Slice, pretrained
+from headstart.backbones._base import Stage, untraced
+from headstart.backbones._huggingface import HuggingFace, Quiet, Slice, normed, pretrained
 from headstart.errors import WeightsError
 
 
@@ -21,10 +21,10 @@ class Gpt(HuggingFace):
     """A causal language model (GPT-2, LLaMA, SmolLM, Qwen, Mistral, ...) from a folder, an id or a `.gguf` file.
 
     Use it where the task needs knowledge of the world more than likeness of sentences; an encoder of the same size is
-    faster and mostly better. Kinds: "ids" at the input, "tokens" (t, d) above the embeddings, each layer and the last
-    norm, "vector" (d,) at the top: the mean, or with `NAME#last` the last token, the only one that has read all.
-    Texts longer than 512 tokens are cut off. GGUF needs the extra `gguf`. (Radford et al., GPT-2, 2019; Touvron et
-    al., LLaMA, arXiv 2302.13971.)
+    faster and mostly better. Kinds: "ids" at the input, "tokens" (t, d) above the embeddings and each layer, the last
+    of which has the last norm, "vector" (d,) at the top: the mean, or with `NAME#last` the last token, the only one
+    that has read all. Texts longer than 512 tokens are cut off. GGUF needs the extra `gguf`. (Radford et al., GPT-2,
+    2019; Touvron et al., LLaMA, arXiv 2302.13971.)
 
     >>> Gpt.endings
     ('.gguf',)
@@ -61,10 +61,11 @@ class Gpt(HuggingFace):
         return cls(model, tokenizer, name, folder=path.parent)
 
     def parts(self, model: Any) -> list[Stage]:
-        """Embeddings, layers and the last norm."""
+        """Embeddings and layers, the last one with the norm above it."""
         if hasattr(model, "wpe"):
-            shape: dict[str, nn.Module | None] = {"wte": None, "wpe": _Nowhere(), "ln_f": nn.Identity()}
-            steps = [_Causal(model, "h", i, **shape) for i in range(len(model.h))]
+            shape: dict[str, nn.Module | None] = {"wte": None, "wpe": _Nowhere()}
+            shape |= {"drop": nn.Identity(), "ln_f": nn.Identity()}  # once, with the embeddings; once, above all
+            steps: list[nn.Module] = [_Causal(model, "h", i, **shape) for i in range(len(model.h))]
             embed: _Words = _Positions(model.wte, model.wpe, model.drop)
             norm = model.ln_f
         elif hasattr(model, "embed_tokens") and hasattr(model, "layers") and hasattr(model, "norm"):
@@ -77,8 +78,7 @@ class Gpt(HuggingFace):
             )
         return [
             Stage("embeddings", embed.eval(), "tokens"),
-            *(Stage(f"layer.{i}", step.eval(), "tokens") for i, step in enumerate(steps)),
-            Stage("norm", Plain(norm).eval(), "tokens"),
+            *(Stage(f"layer.{i}", step.eval(), "tokens") for i, step in enumerate(normed(steps, norm))),
         ]
 
 

@@ -112,18 +112,21 @@ class Learner:
 
 
 def layered(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters with their rates: each stage a little less than the one above, what is no stage the head's.
+    """Parameters with their rates: each stage a little less than the one above, what is new the head's.
 
-    Biases and norms are not decayed.
+    New is what is not of the suffix, or says that it is `untrained`. What stands beside the stages learns as the last
+    of them does. Biases and norms are not decayed.
     """
     stages = list(network.get_submodule("suffix.steps")._modules)
     depth = {f"suffix.steps.{name}": len(stages) - 1 - i for i, name in enumerate(stages)}
+    untrained = tuple(f"{name}." for name, m in network.named_modules() if getattr(m, "untrained", False))
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            below = depth.get(".".join(name.split(".")[:3]))  # by its whole path: a stage may be called "head" as well
-            top = recipe.head_lr if below is None else recipe.lr * recipe.layer_decay**below
-            groups.setdefault((top, recipe.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+            below = depth.get(".".join(name.split(".")[:3]), 0)  # by its path: a stage may be called "head" as well
+            is_new = not name.startswith("suffix.") or name.startswith(untrained)
+            rate = recipe.head_lr if is_new else recipe.lr * recipe.layer_decay**below
+            groups.setdefault((rate, recipe.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
     return [{"params": p, "lr": lr, "weight_decay": decay} for (lr, decay), p in groups.items()]
 
 

@@ -94,7 +94,7 @@ def train(
             scaler.update()
             at.step, at.within = at.step + 1, at.within + 1
             if average:
-                _follow(average, network, recipe.ema)
+                _follow(average, network, min(recipe.ema, (1 + at.step) / (10 + at.step)))  # at first soon
             if recipe.track:
                 tracked.log(at.step, {"loss": float(loss), "rate": rate(recipe.schedule, done)})
             if checkpoint.due():

@@ -24,6 +24,7 @@ from headstart.techniques._linear import class_weights, logistic, logits_to_prob
 from headstart.techniques._loop import SETTLED, Held, train
 from headstart.techniques._objective import balanced_weights
 
+LEAST, EVEN = 1e-8, 0.05  # variance of a feature that varies at all; and of the median one the share it counts for
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
 MOST, GLANCE = 128, 8  # rows that the head's scale and the pace are taken of; those that say whether there is time
 BLOCK = 32  # rows of about one length that are read together
@@ -48,6 +49,7 @@ class Trained(Technique, Learner):
     depth: ClassVar[int | None] = None
     unasked: ClassVar[tuple[float, float] | None] = None
     fresh: ClassVar[bool] = False  # start from untrained weights
+    without: ClassVar[frozenset[str]] = frozenset()  # fields of the recipe that its loss has no use for
     few: ClassVar[int] = FEW
     held_share: ClassVar[float] = 0.1
 
@@ -73,8 +75,10 @@ class Trained(Technique, Learner):
         return changed(self.usual, {**own, "seconds": self.seconds, "seed": self.seed, **(self.training or {})})
 
     def suited(self, kind: str) -> None:
-        """NotApplicable also for a loss, or a score to stop by, that such a target has not."""
+        """NotApplicable also for a loss, or a score to stop by, that such a target or this technique has not."""
         super().suited(kind)
+        if self.without and (idle := self.without & set(self.training or {})):
+            raise NotApplicable(f"training: {sorted(idle)}", expected="none of them: its loss has no use for them")
         for name, able in MEANT.get(kind, {}).items():
             if (word := getattr(self.recipe(), name)) not in able:
                 raise NotApplicable(
@@ -115,6 +119,8 @@ class Trained(Technique, Learner):
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         if recipe.loss == "class_balanced" and kind == "label" and sample_weight is None:
             weight = balanced_weights(y)
+        if (weight == 0).any():  # they would say nothing, and a batch of them alone would divide by nothing
+            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         self.centre_, self.spread_ = (float(y.mean()), float(y.std()) or 1.0) if kind == "number" else (0.0, 1.0)
         aim = ((y - self.centre_) / self.spread_).astype(np.float32) if kind == "number" else y
         network = self._build(X.suffix(fresh=self.fresh), X)
@@ -124,7 +130,7 @@ class Trained(Technique, Learner):
         held = (X[rest], aim[rest]) if len(rest) else None
         if recipe.seconds is not None:  # many rows may use them up; of few at once, one may take twice as long
             _in_time(_glance(network, X[keep]) / 2 * (min(MOST, len(keep)) + AFTER * len(y)), recipe.seconds)
-        pace = standardise(network, X[keep])
+        pace, self._weight = standardise(network, X[keep]), weight[keep]
         self.begin(network, X[keep], aim[keep])
         if recipe.seconds is not None:
             after = AFTER * len(y) + recipe.norm_learns * min(SETTLED, len(y))
@@ -134,7 +140,12 @@ class Trained(Technique, Learner):
         self.done_ = train(network, X[keep], aim[keep], weight[keep], kind, recipe, held, self)
         self.finish(network, X[keep], aim[keep], held)
         self.network_ = network.cpu().eval()
+        del self._weight
         return self
+
+    def _start_head(self, network: Network, X: Activations, y: np.ndarray) -> None:
+        """Put the linear probe's solution on these rows, weighted as in `fit`, into the network's head."""
+        fit_head(network, X, y, self._weight, self.target_kind_, self.seed)
 
     def predict_proba(self, X: Activations) -> np.ndarray:
         """Probabilities, or (n, 1) numbers; of its own `vectors` too."""
@@ -197,16 +208,16 @@ class Trained(Technique, Learner):
         return self
 
 
-def fit_head(network: Network, X: Activations, y: np.ndarray, kind: str, seed: int) -> None:
+def fit_head(network: Network, X: Activations, y: np.ndarray, weight: np.ndarray, kind: str, seed: int) -> None:
     """Put the linear probe's solution on the network's own vectors into its head."""
     with torch.inference_mode():
         vectors = torch.from_numpy(outputs(network.suffix, X).copy())
         scaled = network.scale.eval().cpu()(vectors).numpy().astype(np.float64)
     if kind == "number":
-        fit = ridge_path(scaled, targets(y), class_weights(y))
+        fit = ridge_path(scaled, targets(y), weight)
         coef, intercept = fit.coef, fit.intercept
     else:
-        coef, intercept, _ = logistic(scaled, y, class_weights(y), STRENGTHS, seed)
+        coef, intercept, _ = logistic(scaled, y, weight, STRENGTHS, seed)
         if kind == "label" and coef.shape[1] == 1:  # two classes: one logit becomes two
             coef, intercept = np.c_[-coef / 2, coef / 2], np.r_[-intercept / 2, intercept / 2]
     with torch.no_grad():
@@ -233,6 +244,8 @@ def _glance(network: Network, X: Activations) -> float:
 def standardise(network: Network, X: Activations, most: int = MOST) -> float:
     """Set the head's scale from the vectors as they are before training, so that one rate suits every network.
 
+    A feature that hardly varies in these rows, as many do behind a ReLU, is not blown up to the size of the others: in
+    a new row it would outweigh them all.
     Returns the seconds that the network took for a row. The rows are blocks of about one length, one from each
     quarter of them, so that they are padded as little as all rows will be.
     """
@@ -247,7 +260,10 @@ def standardise(network: Network, X: Activations, most: int = MOST) -> float:
     assert network.scale.running_mean is not None
     assert network.scale.running_var is not None
     network.scale.running_mean.copy_(vectors.mean(0))
-    network.scale.running_var.copy_(vectors.var(0).clamp_min(1e-8) if len(rows) > 1 else torch.ones(vectors.shape[1]))
+    spread = vectors.var(0) if len(rows) > 1 else torch.ones(vectors.shape[1])
+    varied = spread[spread > LEAST]
+    usual = float(varied.median()) if len(varied) else 1.0
+    network.scale.running_var.copy_(spread.clamp_min(EVEN * usual))
     return pace
 
 

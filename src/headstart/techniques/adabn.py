@@ -15,6 +15,7 @@ from headstart.errors import NotApplicable
 from headstart.techniques._deep import unlabelled
 from headstart.techniques._forward import tensors
 from headstart.techniques._head import Network
+from headstart.techniques._linear import class_weights
 from headstart.techniques._network import Trained, fit_head, standardise
 
 BLOCK = 64  # rows whose statistics are taken at once, and then averaged
@@ -62,7 +63,7 @@ class AdaBN(Trained):
                 do="raise layers, or use mcc or dann",
             )
         normalise(network, X)
-        fit_head(network, X, y, kind, self.seed)
+        fit_head(network, X, y, class_weights(y), kind, self.seed)
         normalise(network, other)
         self.network_ = network.cpu().eval()
         return self

@@ -31,6 +31,7 @@ class BiTuning(Trained):
     """
 
     learns = frozenset({"label"})
+    without = frozenset({"mix"})
     cost = 4
     usual = Recipe(epochs=4, lr=1e-4)
 

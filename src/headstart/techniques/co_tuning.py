@@ -30,6 +30,7 @@ class CoTuning(Trained):
     """
 
     learns = frozenset({"label"})
+    without = frozenset({"mix"})
     cost = 4
     usual = Recipe(epochs=4, lr=1e-4)
 
@@ -53,17 +54,17 @@ class CoTuning(Trained):
         with torch.inference_mode():
             said = torch.softmax(head(vectors), 1).numpy()
         self._related = torch.from_numpy(related(said, y, self.n_outputs_)).to(device())
-        network.add_module("old_head", head.to(device()))
+        network.suffix.add_module("old_head", head.to(device()))  # pre-trained, so that it learns at the stages' rate
 
     def loss(self, network: Network, told: Told) -> Tensor:
         """Cross entropy of the new head, and of the old one with what the new class says of it."""
-        said = torch.log_softmax(network.get_submodule("old_head")(told.features), 1)
+        said = torch.log_softmax(network.get_submodule("suffix.old_head")(told.features), 1)
         old = -(self._related[told.y] * said).sum(1)
         return super().loss(network, told) + self.weight * (old * told.weight).sum()
 
     def finish(self, network: Network, *_: Any) -> None:
         """The old head goes."""
-        del network.old_head
+        del network.suffix.old_head
 
 
 def related(said: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:

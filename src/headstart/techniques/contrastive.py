@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from headstart.activations.activations import Activations
-from headstart.errors import NotApplicable
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
 from headstart.techniques._loop import Held
-from headstart.techniques._network import Trained, fit_head, standardise
+from headstart.techniques._network import Trained, standardise
 from headstart.techniques._objective import Told
 
 MOST = 40_000  # pairs in all, whatever the rows: some three hundred steps
@@ -35,6 +34,7 @@ class Contrastive(Trained):
     """
 
     learns = frozenset({"label"})
+    without = frozenset({"epochs", "loss", "mix", "stop_on", "patience"})
     cost = 4
     unasked = (0, 64)
     named_only = frozenset({"image"})
@@ -54,12 +54,6 @@ class Contrastive(Trained):
         recipe = super().recipe()
         pairs = min(self.pairs, MOST / max(self._rows, 1))
         return replace(recipe, epochs=2 * pairs / (recipe.batch - 1))
-
-    def suited(self, kind: str) -> None:
-        """NotApplicable also for what concerns a head in training: here it waits, and no rows are held out."""
-        super().suited(kind)
-        if idle := {"loss", "mix", "stop_on", "patience"} & set(self.training or {}):
-            raise NotApplicable(f"training: {sorted(idle)}", expected="none of them: the loss is that of pairs")
 
     def fit(
         self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None
@@ -92,7 +86,7 @@ class Contrastive(Trained):
         """A scale and a head for the vectors as they are now."""
         standardise(network, X)
         network.head.requires_grad_(True)
-        fit_head(network, X, y, "label", self.seed)
+        self._start_head(network, X, y)
 
 
 def pair_loss(cosine: Tensor, y: Tensor, weight: Tensor) -> Tensor:

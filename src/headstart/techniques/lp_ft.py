@@ -9,7 +9,7 @@ import numpy as np
 from headstart.activations.activations import Activations
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
-from headstart.techniques._network import Trained, fit_head
+from headstart.techniques._network import Trained
 
 
 class LpFt(Trained):
@@ -30,4 +30,4 @@ class LpFt(Trained):
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
         """Put the probe's solution into the head."""
-        fit_head(network, X, y, self.target_kind_, self.seed)
+        self._start_head(network, X, y)

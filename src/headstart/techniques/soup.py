@@ -11,7 +11,7 @@ import torch
 from headstart.activations.activations import Activations
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
-from headstart.techniques._network import Trained, fit_head
+from headstart.techniques._network import Trained
 
 
 class Soup(Trained):
@@ -39,7 +39,7 @@ class Soup(Trained):
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
         """The probe's head."""
-        fit_head(network, X, y, self.target_kind_, self.seed)
+        self._start_head(network, X, y)
 
     def fit(
         self, X: Activations, y: np.ndarray, *, sample_weight: np.ndarray | None = None, target: Any = None
@@ -76,4 +76,4 @@ class _Part(Trained):
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
         """All from one head."""
-        fit_head(network, X, y, self.target_kind_, self.seed)
+        self._start_head(network, X, y)

@@ -12,7 +12,7 @@ from headstart.activations.activations import Activations
 from headstart.techniques._head import Network
 from headstart.techniques._learner import Recipe
 from headstart.techniques._loop import Held, held_value
-from headstart.techniques._network import Trained, fit_head
+from headstart.techniques._network import Trained
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -36,7 +36,7 @@ class Wise(Trained):
 
     def begin(self, network: Network, X: Activations, y: np.ndarray) -> None:
         """The probe's head, and what all weights are before training."""
-        fit_head(network, X, y, self.target_kind_, self.seed)
+        self._start_head(network, X, y)
         self._start = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
 
     def finish(self, network: Network, X: Activations, y: np.ndarray, held: Held | None) -> None:

@@ -292,9 +292,10 @@ def test_features_that_hardly_vary_do_not_outweigh_the_others() -> None:
 
     class Uneven(Convolutions):
         def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-            return x.mean((2, 3)) * torch.tensor([0.0, 1e-3, 1.0])
+            vectors = x.mean((2, 3))
+            return torch.cat([vectors, vectors[:, :1] * 1e-3, vectors[:, :1] * 0], 1)
 
-    network = Network(Uneven(), 3, CLASSES)
+    network = Network(Uneven(), 5, CLASSES)
     standardise(network, maps(40)[0])
     variance = network.scale.running_var
     assert variance is not None

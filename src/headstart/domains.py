@@ -169,7 +169,9 @@ class _Adaptation(Job):
         )  # fmt: skip
         folder = self.out / "model"
         sure, metric = apply(seen.told_held, card.temperature), metric_for(seen.labels, "label")
-        source = None if own else Source.of(seen.source, seen.labels, sure, seen.y, interval(metric, seen.y, sure))
+        source = None
+        if not own and not chosen.fitted.head.needs_target:  # those read other columns than the summary would be of
+            source = Source.of(seen.source, seen.labels, sure, seen.y, interval(metric, seen.y, sure))
         adapter = chosen.fitted.adapter if own else None
         Model(card, backbone, chosen.fitted.head, adapter=adapter, source=source).save(folder)
         return Model.load(folder)

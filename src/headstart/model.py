@@ -200,7 +200,7 @@ class Model:
         card, own = self.card, self.backbone
         if card.target_kind != "label":
             raise NotApplicable(f"the model answers a {card.target_kind}", expected="classes, one a row")
-        if self.adapter is not None:
+        if self.adapter is not None or self.technique.needs_target:
             raise NotApplicable(
                 "the model was adapted already", expected="the one that it came from",
                 do="name the run that was adapted",

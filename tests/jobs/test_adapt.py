@@ -216,6 +216,8 @@ def test_a_named_deep_method_competes_and_what_wins_is_served_as_judged(
     np.testing.assert_allclose(told, apply(raw, model.card.temperature), atol=1e-6)
     back = outlooks["mcc:epochs=2,least=40"]
     assert back.refit(back.target, judged.argmax(1), back.source, back.source).shape == (len(back.source), 2)
+    with pytest.raises(NotApplicable, match="adapted already"):
+        model.predict(str(target), adapt=True)
 
 
 def test_raw_columns_have_no_network_for_a_deep_method() -> None:

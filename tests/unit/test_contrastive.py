@@ -53,3 +53,12 @@ def test_contrastive_tuning_brings_a_class_together() -> None:
         return float(cosine[same].mean() - cosine[~same].mean())
 
     assert apart(Contrastive(lr=3e-3).fit(X, y).network_.suffix) > apart(Convolutions()) + 0.2
+
+
+def test_the_head_after_contrastive_tuning_weighs_the_rows() -> None:
+    X, y = maps(60)
+    heavy = np.where(y == 1, 20.0, 1.0)
+    plain, weighed = (
+        Contrastive(pairs=20).fit(X, y, sample_weight=w).predict_proba(X)[:, 1].mean() for w in (np.ones(60), heavy)
+    )
+    assert weighed > plain + 0.05

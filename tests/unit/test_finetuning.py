@@ -312,15 +312,6 @@ def test_rows_that_weigh_nothing_teach_nothing(technique: Any) -> None:
     np.testing.assert_allclose(told, rest.predict_proba(X), atol=1e-6)
 
 
-def test_the_head_after_contrastive_tuning_weighs_the_rows() -> None:
-    X, y = maps(60)
-    heavy = np.where(y == 1, 20.0, 1.0)
-    plain, weighed = (
-        Contrastive(pairs=20).fit(X, y, sample_weight=w).predict_proba(X)[:, 1].mean() for w in (np.ones(60), heavy)
-    )
-    assert weighed > plain + 0.05
-
-
 @pytest.mark.parametrize("name", ["co_tuning", "bi_tuning", "contrastive"])
 def test_a_loss_of_pairs_is_not_told_mixed_rows(name: str) -> None:
     with pytest.raises(NotApplicable, match="no use for them"):

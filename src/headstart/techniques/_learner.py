@@ -28,7 +28,7 @@ class Recipe:
 
     epochs: float = 5
     least: int = 60  # steps, however few rows there are
-    lr: float = 5e-4
+    lr: float = 5e-4  # of the topmost stage, which in many networks is a pooling without weights
     head_lr: float = 5e-3
     layer_decay: float = 0.9  # rate of a stage over that of the one above it
     weight_decay: float = 0.01

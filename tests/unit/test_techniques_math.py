@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.made.network import Source
 from torch import nn
 
 from headstart.activations.activations import Activations
@@ -14,6 +15,7 @@ from headstart.techniques._loop import Recipe, train
 from headstart.techniques._network import Network
 from headstart.techniques.knn import Knn
 from headstart.techniques.prototypes import Prototypes
+from headstart.techniques.ridge import Ridge
 
 RNG = np.random.default_rng(0)
 
@@ -33,6 +35,26 @@ def test_ridge_leave_one_out_is_exact(rows: int, columns: int, *, weighted: bool
         coef = np.linalg.solve(A, (X[keep] - xm).T @ (w[:, None] * (Y[keep] - ym)))
         # leaving row i out also moves the mean; the leverage form keeps the full mean's weight share
         np.testing.assert_allclose(told[i], (X[i] - xm) @ coef + ym, atol=2e-2 if weighted else 1e-6)
+
+
+def test_features_that_hardly_vary_are_not_blown_up_and_columns_of_other_units_are() -> None:
+    """A thousandth in the training rows, as behind a ReLU, and then as large as the others."""
+    X = RNG.normal(size=(40, 6))
+    X[:, 0] *= 1e-3
+    X[:, 1] = 0
+    np.testing.assert_allclose(_linear.Scaler.of(X).scale[:2], [X[:, 0].std(), 1])
+    usual = np.median(X[:, [0, 2, 3, 4, 5]].std(0))
+    alike = _linear.Scaler.of(X, alike=True).scale
+    np.testing.assert_allclose(alike, [0.3 * usual, 0.3 * usual, *X[:, 2:].std(0)])
+    np.testing.assert_allclose(_linear.Scaler.of(np.zeros((3, 2)), alike=True).scale, 1)
+    y, new, ids = (X[:, 2] > 0).astype(int), X[:1].copy(), np.arange(40).astype(str)
+    new[0, 0] = 1.0
+    moved = []
+    for source in (Source(), None):
+        head = Ridge().fit(Activations(X, ids, "pooled", "vector", source), y)
+        before, after = (np.log(head.predict_proba(Activations(v, ids[:1], "pooled", "vector"))) for v in (X[:1], new))
+        moved.append(np.abs(after - before).max())
+    assert moved[0] < 0.05 * moved[1]
 
 
 @pytest.mark.parametrize("classes", [2, 4])

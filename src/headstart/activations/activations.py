@@ -70,6 +70,11 @@ class Activations:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether columns are features of one network, and so of one unit: a table's or a stranger's may not be."""
+        return self.kind == "vector" and self.source is not None
+
     def __getitem__(self, index: np.ndarray) -> Activations:
         """A view of some rows; nothing is read from disk."""
         index = np.asarray(index)

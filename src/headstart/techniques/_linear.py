@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 from threadpoolctl import threadpool_limits
 
 STRENGTHS = np.logspace(-3, 5, 13)  # of ridge, on standardised features
+LEAST = 0.3  # of the median deviation: what a feature of a network is divided by at least
 OWN_SPACE = 3000  # rows: the decomposition of more takes memory by their square
 WORTH, SPARSE = 50, 20  # dense steps over all columns that take as long as that decomposition; and one sparse step
 BALANCED = 1.5  # largest class over smallest, from which classes are weighted
@@ -49,12 +50,19 @@ class Scaler:
     scale: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray) -> Scaler:
-        """Fit; constant columns keep their unit."""
+    def of(cls, X: np.ndarray, *, alike: bool = False) -> Scaler:
+        """Fit; constant columns keep their unit.
+
+        Of columns that are `alike`, features of one network, none is divided by much less than is usual: many that
+        hardly vary in few rows, as behind a ReLU, would outweigh all others in the next row.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a column that is missing in every row
             mean, scale = np.nan_to_num(np.nanmean(X, axis=0)), np.nan_to_num(np.nanstd(X, axis=0))
-        return cls(mean, np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1), scale, 1.0))
+        varies = scale > 1e-12 * np.maximum(np.abs(mean), 1)
+        if alike and varies.any():
+            return cls(mean, np.maximum(scale, LEAST * np.median(scale[varies])))
+        return cls(mean, np.where(varies, scale, 1.0))
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         return np.nan_to_num((np.asarray(X, dtype=np.float64) - self.mean) / self.scale)

@@ -20,11 +20,10 @@ from headstart.techniques._forgetting import forgetting
 from headstart.techniques._forward import outputs, tensors
 from headstart.techniques._head import Network
 from headstart.techniques._learner import MEANT, Learner, Recipe, changed
-from headstart.techniques._linear import class_weights, logistic, logits_to_probability, ridge_path, targets
+from headstart.techniques._linear import Scaler, class_weights, logistic, logits_to_probability, ridge_path, targets
 from headstart.techniques._loop import SETTLED, Held, train
 from headstart.techniques._objective import balanced_weights
 
-LEAST, EVEN = 1e-8, 0.05  # variance of a feature that varies at all; and of the median one the share it counts for
 STRENGTHS = (3e-3, 3e-2, 0.3)  # of the probe whose solution a head may start or end with
 MOST, GLANCE = 128, 8  # rows that the head's scale and the pace are taken of; those that say whether there is time
 BLOCK = 32  # rows of about one length that are read together
@@ -244,8 +243,6 @@ def _glance(network: Network, X: Activations) -> float:
 def standardise(network: Network, X: Activations, most: int = MOST) -> float:
     """Set the head's scale from the vectors as they are before training, so that one rate suits every network.
 
-    A feature that hardly varies in these rows, as many do behind a ReLU, is not blown up to the size of the others: in
-    a new row it would outweigh them all.
     Returns the seconds that the network took for a row. The rows are blocks of about one length, one from each
     quarter of them, so that they are padded as little as all rows will be.
     """
@@ -255,15 +252,12 @@ def standardise(network: Network, X: Activations, most: int = MOST) -> float:
         starts = ((np.arange(blocks) + 0.5) / blocks * (len(X) - BLOCK)).astype(int)
         order = order[(starts[:, None] + np.arange(BLOCK)).ravel()]
     rows, start = np.unique(order), time.monotonic()
-    vectors = torch.from_numpy(outputs(network.suffix, X[rows]).copy())
+    scaler = Scaler.of(outputs(network.suffix, X[rows]).astype(np.float64), alike=True)
     pace = (time.monotonic() - start) / len(rows)
     assert network.scale.running_mean is not None
     assert network.scale.running_var is not None
-    network.scale.running_mean.copy_(vectors.mean(0))
-    spread = vectors.var(0) if len(rows) > 1 else torch.ones(vectors.shape[1])
-    varied = spread[spread > LEAST]
-    usual = float(varied.median()) if len(varied) else 1.0
-    network.scale.running_var.copy_(spread.clamp_min(EVEN * usual))
+    network.scale.running_mean.copy_(torch.from_numpy(scaler.mean))
+    network.scale.running_var.copy_(torch.from_numpy(scaler.scale**2))
     return pace
 
 

@@ -40,7 +40,7 @@ class GroupDro(Technique):
     ) -> Self:  # fmt: skip
         """Plain logistic regression first; from there to the head whose worst domain is best."""
         self._check(y)
-        scaler = Scaler.of(self._finite(X, missing=True))
+        scaler = Scaler.of(self._finite(X, missing=True), alike=X.is_alike)
         values = scaler(np.asarray(X))
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         coef, intercept, self.strength_ = logistic(values, y, weight, self.strengths, self.seed)

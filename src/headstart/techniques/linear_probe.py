@@ -45,7 +45,7 @@ class LinearProbe(Technique):
         """Fit scaler, strength and head."""
         kind = self._check(y)
         values = self._finite(X, missing=True)
-        scaler = Scaler.of(values)
+        scaler = Scaler.of(values, alike=X.is_alike)
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         if kind == "number":
             fit = ridge_path(scaler(values), targets(y), weight)

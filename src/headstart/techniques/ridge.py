@@ -31,7 +31,7 @@ class Ridge(Technique):
     ) -> Self:
         """Solve."""
         kind = self._check(y)
-        scaler = Scaler.of(self._finite(X, missing=True))
+        scaler = Scaler.of(self._finite(X, missing=True), alike=X.is_alike)
         weight = class_weights(y) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         fit = ridge_path(scaler(np.asarray(X)), targets(y), weight)
         self.strength_ = fit.strength

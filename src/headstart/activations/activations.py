@@ -72,7 +72,7 @@ class Activations:
 
     @property
     def is_alike(self) -> bool:
-        """Whether columns are features of one network, and so of one unit: a table's or a stranger's may not be."""
+        """Whether columns are features of one network, and so of one unit: a table's or a caller's may not be."""
         return self.kind == "vector" and self.source is not None
 
     def __getitem__(self, index: np.ndarray) -> Activations:
